@@ -1,0 +1,12 @@
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+import type { Random } from './random.ts';
+import type { Timers } from './timers.ts';
+
+/** The world as the server sees it. The real one is built in `platform/node`; the simulator builds another. */
+export interface Platform {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Log;
+}

@@ -1,0 +1,4 @@
+/** The only source of chance: cryptographically strong in production, seeded in the simulator. */
+export interface Random {
+  bytes(count: number): Uint8Array;
+}

@@ -1,0 +1,83 @@
+/**
+ * Everything that a client can see change, as it goes down the ordered stream. A change says what happened and to whom;
+ * the data stand in the tables, under the same position. Nids are the interned numbers of the tables.
+ */
+export type Change =
+  | EventChange
+  | StickyDueChange
+  | MembershipChange
+  | ReceiptChange
+  | TypingChange
+  | AccountDataChange
+  | ToDeviceChange
+  | DeviceListChange
+  | OneTimeKeysChange;
+
+/** A change with the place it got. Positions of one writer are strictly increasing and published without gaps in order. */
+export type PublishedChange = Change & { readonly writer: number; readonly position: number };
+
+/** An event entered a room's timeline; its row in `events` has this position. */
+export interface EventChange {
+  readonly kind: 'event';
+  readonly roomId: string;
+  readonly eventNid: number;
+  readonly sender: string;
+  readonly type: string;
+  readonly stateKey: string | undefined;
+}
+
+/** A sticky event became due at a position other than its event's (released by a limit or a re-check). */
+export interface StickyDueChange {
+  readonly kind: 'sticky-due';
+  readonly roomId: string;
+  readonly eventNid: number;
+}
+
+/** A user's membership of a room changed; comes right after its event's change. `forget` counts as one. */
+export interface MembershipChange {
+  readonly kind: 'membership';
+  readonly roomId: string;
+  readonly userId: string;
+  readonly membership: string;
+  readonly previous: string | undefined;
+}
+
+export interface ReceiptChange {
+  readonly kind: 'receipt';
+  readonly roomId: string;
+  readonly userId: string;
+  /** `m.read`, `m.read.private`, … A private one concerns its user alone. */
+  readonly receiptType: string;
+}
+
+export interface TypingChange {
+  readonly kind: 'typing';
+  readonly roomId: string;
+}
+
+/** Account data, global (`roomId` undefined) or of a room; push rules are `m.push_rules`. */
+export interface AccountDataChange {
+  readonly kind: 'account-data';
+  readonly userId: string;
+  readonly roomId: string | undefined;
+  readonly type: string;
+}
+
+export interface ToDeviceChange {
+  readonly kind: 'to-device';
+  readonly userId: string;
+  readonly deviceId: string;
+}
+
+/** The devices of a user, their keys or names, changed. */
+export interface DeviceListChange {
+  readonly kind: 'device-list';
+  readonly userId: string;
+}
+
+/** How many one-time or fallback keys of a device are left changed. */
+export interface OneTimeKeysChange {
+  readonly kind: 'one-time-keys';
+  readonly userId: string;
+  readonly deviceId: string;
+}
