@@ -1,0 +1,12 @@
+/**
+ * The part of a filter that decides on single events, already parsed and checked.
+ * Specification: client-server API, "Filtering", `RoomEventFilter`. `rooms`/`not_rooms` are decided elsewhere.
+ */
+export interface EventFilter {
+  /** Patterns where `*` stands for any characters; `undefined` means any type. */
+  readonly types: readonly string[] | undefined;
+  readonly notTypes: readonly string[];
+  readonly senders: readonly string[] | undefined;
+  readonly notSenders: readonly string[];
+  readonly containsUrl: boolean | undefined;
+}

@@ -1,0 +1,26 @@
+import type { RoomEvent, RoomRecord } from './room-event.ts';
+
+/**
+ * Reads of room state. A snapshot is for ever what it is, so whoever asks by snapshot gets the same answer at any time;
+ * "current" moves under the reader.
+ */
+export interface RoomStateReader {
+  /** The whole state of a snapshot: slot nid → event nid. Shared and cached: never change it. */
+  snapshot(snapshotNid: number): Promise<ReadonlyMap<number, number>>;
+  /** The snapshot after this event: the state before it with the event itself in place if it is a state event. */
+  snapshotAfter(event: RoomEvent): Promise<ReadonlyMap<number, number>>;
+  /** One slot of a snapshot. */
+  eventInSnapshot(snapshot: ReadonlyMap<number, number>, type: string, stateKey: string): Promise<RoomEvent | undefined>;
+  /** The slots of these nids. */
+  slots(nids: readonly number[]): Promise<ReadonlyMap<number, StateSlot>>;
+  /** Current state: one slot, all slots of some types, or everything. */
+  current(room: RoomRecord, type: string, stateKey: string): Promise<RoomEvent | undefined>;
+  currentOfTypes(room: RoomRecord, types: readonly string[]): Promise<RoomEvent[]>;
+  currentAll(room: RoomRecord): Promise<RoomEvent[]>;
+}
+
+export interface StateSlot {
+  readonly nid: number;
+  readonly type: string;
+  readonly stateKey: string;
+}
