@@ -43,6 +43,6 @@ export function stateEvent(state: StateMap, type: string, stateKey: string): Pdu
 }
 
 /** One property of an event's content. */
-export function contentOf(event: Pdu | undefined, key: string): JsonValue | undefined {
+export function contentOf(event: Pick<Pdu, 'content'> | undefined, key: string): JsonValue | undefined {
   return event !== undefined && Object.hasOwn(event.content, key) ? event.content[key] : undefined;
 }
