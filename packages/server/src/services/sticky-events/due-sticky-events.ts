@@ -1,0 +1,95 @@
+import { selectDueStickyEvents } from '../../storage/queries/sticky-events.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { RoomRecord } from '../rooms/room-event.ts';
+import { compareRanks, dueAfter, rankFor, type StickyCursor, type StickyRank } from './sticky-cursor.ts';
+import type { StickyRooms } from './sticky-rooms.ts';
+
+export interface StickyQuery {
+  /** The joined rooms whose sticky events are wanted, with where the user's present join of each began. */
+  readonly rooms: readonly { readonly room: RoomRecord; readonly joinedPosition: number }[];
+  readonly writer: number;
+  /** What the chain of tokens has delivered. */
+  readonly cursor: StickyCursor;
+  /** The position of the token that the answer will carry: nothing above it is given. */
+  readonly upTo: number;
+  /** Most events to give, at least 1. */
+  readonly limit: number;
+  readonly nowMs: number;
+  /** Positions of events that this very answer delivers in a timeline (C3). */
+  readonly inTimeline: ReadonlySet<number>;
+  /** Users whose events are never given (C4). */
+  readonly ignoredUsers: ReadonlySet<string>;
+}
+
+export interface StickyPage {
+  /** Oldest first, by rank. */
+  readonly events: readonly { readonly eventNid: number; readonly room: RoomRecord }[];
+  /** Where the next answer goes on; `undefined` when everything due was delivered, so that the token needs no cursor. */
+  readonly cursor: StickyCursor | undefined;
+}
+
+interface Ranked {
+  readonly eventNid: number;
+  readonly sender: string;
+  readonly room: RoomRecord;
+  readonly rank: StickyRank;
+}
+
+/** Reads pages of the sticky events that one user has still to get: at most `limit` + 1 rows of each room with news. */
+export class DueStickyEvents {
+  readonly #storage: Storage;
+  readonly #rooms: StickyRooms;
+
+  constructor(storage: Storage, rooms: StickyRooms) {
+    this.#storage = storage;
+    this.#rooms = rooms;
+  }
+
+  async page(query: StickyQuery): Promise<StickyPage> {
+    const delivered = new Set(query.cursor.delivered);
+    let passed = query.cursor.passed;
+    for (;;) {
+      const due = await this.#read(query, passed);
+      const taken = due.slice(0, query.limit);
+      const wanted = taken.filter(
+        ({ rank, sender }) =>
+          !delivered.has(rank.due) && !query.inTimeline.has(rank.due) && !query.ignoredUsers.has(sender),
+      );
+      const last = taken.at(-1);
+      if (due.length <= query.limit || last === undefined) return { events: wanted, cursor: undefined };
+      passed = last.rank;
+      // A stretch that held only what was delivered otherwise is no answer: go on.
+      if (wanted.length > 0) return { events: wanted, cursor: cursorAt(query, passed) };
+    }
+  }
+
+  /** The first `limit` + 1 due events above the rank, over all rooms. */
+  async #read(query: StickyQuery, passed: StickyRank): Promise<Ranked[]> {
+    const found: Ranked[] = [];
+    for (const { room, joinedPosition } of query.rooms) {
+      const after = dueAfter(passed, joinedPosition);
+      if (!this.#rooms.hasDueAfter(room.nid, query.writer, after)) continue;
+      const rows = await this.#storage.read(selectDueStickyEvents, {
+        roomNid: room.nid,
+        writer: query.writer,
+        after,
+        upTo: query.upTo,
+        nowMs: query.nowMs,
+        limit: query.limit + 1,
+      });
+      for (const row of rows) {
+        const rank = rankFor(row.position, joinedPosition);
+        found.push({ eventNid: row.event_nid, sender: row.sender, room, rank });
+      }
+    }
+    return found.sort((left, right) => compareRanks(left.rank, right.rank)).slice(0, query.limit + 1);
+  }
+}
+
+/** The next cursor remembers what went out with a timeline and has its turn in the section still to come. */
+function cursorAt(query: StickyQuery, passed: StickyRank): StickyCursor {
+  const ahead = [...new Set([...query.cursor.delivered, ...query.inTimeline])].sort((left, right) => left - right);
+  // Only a room joined after the cursor's rank can bring an older event later.
+  const latestJoin = query.rooms.reduce((latest, { joinedPosition }) => Math.max(latest, joinedPosition), 0);
+  return { passed, delivered: ahead.filter((due) => due > passed.due || latestJoin > passed.effective) };
+}

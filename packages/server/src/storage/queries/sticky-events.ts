@@ -1,0 +1,50 @@
+import { defineStatement } from '../statement.ts';
+
+export interface DueStickyRow {
+  event_nid: number;
+  sender: string;
+  position: number;
+}
+
+export const insertStickyEvent = defineStatement<{
+  eventNid: number;
+  roomNid: number;
+  sender: string;
+  untilMs: number;
+  writer: number | null;
+  position: number | null;
+}>(
+  `insert into sticky_events (event_nid, room_nid, sender, until_ms, writer, position)
+   values (:eventNid, :roomNid, :sender, :untilMs, :writer, :position)`,
+);
+
+/** A redacted event is not sticky (A3). Runs after the redaction has marked the row of the event. */
+export const deleteRedactedStickyEvent = defineStatement<{ redacts: string; redactionNid: number }>(
+  `delete from sticky_events where event_nid in
+   (select event_nid from events where event_id = :redacts and redacted_by = :redactionNid)`,
+);
+
+/** Unexpired sticky events of a room that became due at `after` < position <= `upTo`, in that order. */
+export const selectDueStickyEvents = defineStatement<
+  { roomNid: number; writer: number; after: number; upTo: number; nowMs: number; limit: number },
+  DueStickyRow
+>(
+  `select event_nid, sender, position from sticky_events
+   where room_nid = :roomNid and writer = :writer and position > :after and position <= :upTo and until_ms > :nowMs
+   order by position limit :limit`,
+);
+
+/** For each room the last place where a sticky event became due, and when its last one ends. */
+export const selectStickyRooms = defineStatement<
+  { nowMs: number },
+  { room_nid: number; writer: number; latest: number; until_ms: number }
+>(
+  `select room_nid, writer, max(position) as latest, max(until_ms) as until_ms from sticky_events
+   where until_ms > :nowMs and position is not null group by room_nid, writer`,
+);
+
+export const deleteExpiredStickyEvents = defineStatement<{ nowMs: number; limit: number }, { event_nid: number }>(
+  `delete from sticky_events where event_nid in
+   (select event_nid from sticky_events where until_ms <= :nowMs order by until_ms limit :limit)
+   returning event_nid`,
+);
