@@ -1,0 +1,155 @@
+import { encodeCanonicalJson } from './canonical-json.ts';
+import { checkCanonicalJson } from './check-canonical-json.ts';
+import { hashOfText } from './content-hash.ts';
+import { eventIdOfSignedText } from './event-id.ts';
+import { checkFieldSizes, checkTotalSize } from './event-size.ts';
+import { asEventId, serverNameOf, utf8Length } from './identifiers.ts';
+import type { JsonObject, JsonValue } from './json.ts';
+import { type Errcode, MatrixError } from './matrix-error.ts';
+import { MAX_AUTH_EVENTS, MAX_PREV_EVENTS, trustedPdu } from './parse-pdu.ts';
+import type { Pdu } from './pdu.ts';
+import { redactContent, topLevelKeys } from './redaction.ts';
+import type { RoomVersion } from './room-version.ts';
+import { type SigningKey, signText } from './signing.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What an event is to be; the room version decides how that is written down. */
+export interface EventDraft {
+  /** Absent only for the create event of a room whose ID is its hash. */
+  readonly roomId?: string;
+  readonly sender: string;
+  readonly type: string;
+  readonly stateKey?: string | undefined;
+  readonly content: JsonObject;
+  readonly prevEvents: readonly string[];
+  readonly authEvents: readonly string[];
+  readonly depth: number;
+  /** In milliseconds. */
+  readonly originServerTs: number;
+  readonly redacts?: string | undefined;
+  /** Further top-level fields that are signed with the event, such as the sticky one. */
+  readonly extraFields?: JsonObject | undefined;
+  /** Where event IDs are no hashes: a new ID that nobody can guess, and the reference hash of each event named above. */
+  readonly eventId?: string;
+  readonly referenceHashes?: ReadonlyMap<string, string>;
+}
+
+/** Who signs: a server, with its key. */
+export interface EventSigner {
+  readonly serverName: string;
+  readonly key: SigningKey;
+}
+
+export interface BuiltEvent {
+  readonly pdu: Pdu;
+  /** The canonical JSON of `pdu.json`, ready to be stored and sent: making it again would cost as much as hashing. */
+  readonly canonicalJson: string;
+}
+
+/**
+ * Makes an event: hashed, signed, with its ID. Throws M_BAD_JSON where the content cannot be canonical JSON and
+ * M_TOO_LARGE where a limit is passed: those are what clients can cause.
+ * Specification: server-server API, "Adding hashes and signatures to outgoing events".
+ */
+export function buildEvent(draft: EventDraft, version: RoomVersion, signer: EventSigner): BuiltEvent {
+  const fields = fieldsOf(draft, version);
+  refuseUnless(checkCanonicalJson(fields, version), 'M_BAD_JSON');
+  refuseUnless(checkFieldSizes(fields), 'M_TOO_LARGE');
+
+  // Each field is encoded once; the three texts of an event differ in which fields they hold.
+  const texts = new Map<string, string>();
+  for (const key of Object.keys(fields)) {
+    texts.set(key, encodeCanonicalJson(fields[key] as JsonValue));
+  }
+  const hashes = { sha256: hashOfText(joinFields(texts, [...texts.keys()].sort())) };
+  texts.set('hashes', encodeCanonicalJson(hashes));
+
+  const signedText = signedTextFrom(texts, fields, version);
+  const signatures = { [signer.serverName]: { [signer.key.keyId]: signText(signedText, signer.key) } };
+  texts.set('signatures', encodeCanonicalJson(signatures));
+
+  const canonicalJson = joinFields(texts, [...texts.keys()].sort());
+  refuseUnless(checkTotalSize(utf8Length(canonicalJson)), 'M_TOO_LARGE');
+  const eventId = version.eventIdIsHash ? eventIdOfSignedText(signedText, version) : draft.eventId;
+  return { pdu: trustedPdu({ ...fields, hashes, signatures }, version, eventId), canonicalJson };
+}
+
+/** The event as JSON before it is hashed and signed. */
+function fieldsOf(draft: EventDraft, version: RoomVersion): JsonObject {
+  checkDraft(draft, version);
+  const redactsInContent = draft.redacts !== undefined && version.redactsIsInContent;
+  const fields: JsonObject = {
+    auth_events: referencesOf(draft.authEvents, draft, version),
+    content: redactsInContent ? { ...draft.content, redacts: draft.redacts as string } : draft.content,
+    depth: draft.depth,
+    origin_server_ts: draft.originServerTs,
+    prev_events: referencesOf(draft.prevEvents, draft, version),
+    sender: draft.sender,
+    type: draft.type,
+  };
+  if (draft.roomId !== undefined) fields.room_id = draft.roomId;
+  if (draft.stateKey !== undefined) fields.state_key = draft.stateKey;
+  if (draft.redacts !== undefined && !redactsInContent) fields.redacts = draft.redacts;
+  if (draft.eventId !== undefined) fields.event_id = draft.eventId;
+  for (const [key, value] of Object.entries(draft.extraFields ?? {})) {
+    if (RESERVED_FIELDS.has(key) || !/^[A-Za-z0-9_.-]+$/.test(key)) {
+      throw new Error(`${key} is no extra field of an event.`);
+    }
+    fields[key] = value;
+  }
+  return fields;
+}
+
+/** Fields that are ours to fill, or that no event carries when it is signed. */
+const RESERVED_FIELDS: ReadonlySet<string> = new Set([
+  ...['auth_events', 'content', 'depth', 'event_id', 'hashes', 'origin_server_ts', 'prev_events', 'redacts', 'room_id'],
+  ...['sender', 'signatures', 'state_key', 'type', 'unsigned', 'age_ts', '__proto__'],
+]);
+
+/** What only our own mistakes can get wrong. */
+function checkDraft(draft: EventDraft, version: RoomVersion): void {
+  const namesItself = draft.eventId !== undefined && serverNameOf(draft.eventId) !== undefined;
+  if (version.eventIdIsHash ? draft.eventId !== undefined : !namesItself || asEventId(draft.eventId) === undefined) {
+    throw new Error(`An event of room version ${version.id} must${version.eventIdIsHash ? ' not' : ''} bring its ID.`);
+  }
+  const isHashedCreate = version.roomIdIsCreateHash && draft.type === 'm.room.create' && draft.stateKey === '';
+  if ((draft.roomId === undefined) !== isHashedCreate) {
+    throw new Error(
+      `A ${draft.type} event of room version ${version.id} ${isHashedCreate ? 'has no' : 'needs a'} room ID.`,
+    );
+  }
+  if (draft.prevEvents.length > MAX_PREV_EVENTS || draft.authEvents.length > MAX_AUTH_EVENTS) {
+    throw new Error(`${draft.prevEvents.length} prev_events, ${draft.authEvents.length} auth_events: too many.`);
+  }
+}
+
+function referencesOf(eventIds: readonly string[], draft: EventDraft, version: RoomVersion): JsonValue[] {
+  return version.eventIdIsHash ? [...eventIds] : eventIds.map((id) => [id, { sha256: referenceHashFrom(draft, id) }]);
+}
+
+function referenceHashFrom(draft: EventDraft, eventId: string): string {
+  const hash = draft.referenceHashes?.get(eventId);
+  if (hash === undefined) {
+    throw new Error(`The reference hash of ${eventId} is missing.`);
+  }
+  return hash;
+}
+
+/** What `signedTextOf` would give: the fields that redaction keeps, with the content that it leaves. */
+function signedTextFrom(texts: ReadonlyMap<string, string>, fields: JsonObject, version: RoomVersion): string {
+  const content = fields.content as JsonObject;
+  const redacted = redactContent(fields.type, content, version);
+  const redactedTexts = redacted === content ? texts : new Map(texts).set('content', encodeCanonicalJson(redacted));
+  const keptKeys = topLevelKeys(version).filter((key) => key !== 'signatures' && texts.has(key));
+  return joinFields(redactedTexts, keptKeys);
+}
+
+function joinFields(texts: ReadonlyMap<string, string>, sortedKeys: readonly string[]): string {
+  return `{${sortedKeys.map((key) => `${JSON.stringify(key)}:${texts.get(key)}`).join(',')}}`;
+}
+
+function refuseUnless(verdict: Verdict, errcode: Errcode): void {
+  if (!verdict.allowed) {
+    throw new MatrixError(errcode, verdict.reason);
+  }
+}
