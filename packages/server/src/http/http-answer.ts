@@ -1,0 +1,22 @@
+import type { JsonObject } from '@limpet/protocol/json';
+import type { RawJson } from './raw-json.ts';
+
+/**
+ * An answer that is more than 200 and a JSON body: another status (user-interactive authentication answers 401 with a
+ * body that is no error), headers of its own, or bytes. Refusals are not made this way: throw a MatrixError.
+ */
+export class HttpAnswer {
+  readonly status: number;
+  readonly body: JsonObject | RawJson | Uint8Array | string;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    body: JsonObject | RawJson | Uint8Array | string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}

@@ -1,0 +1,38 @@
+import type { ServerResponse } from 'node:http';
+
+/** The requests that wait for something, so that they can be answered at once when the server stops. */
+export interface OpenRequests {
+  /** A signal that aborts when the connection of this response closes, or when the server stops. */
+  signalOf(response: ServerResponse): AbortSignal;
+  /** Aborts every signal there is, and those that are asked for later. */
+  abortAll(): void;
+}
+
+export function createOpenRequests(): OpenRequests {
+  const open = new Set<AbortController>();
+  let isStopping = false;
+
+  function signalOf(response: ServerResponse): AbortSignal {
+    const controller = new AbortController();
+    if (isStopping) {
+      controller.abort();
+      return controller.signal;
+    }
+    open.add(controller);
+    response.once('close', () => {
+      open.delete(controller);
+      controller.abort();
+    });
+    return controller.signal;
+  }
+
+  function abortAll(): void {
+    isStopping = true;
+    for (const controller of open) {
+      controller.abort();
+    }
+    open.clear();
+  }
+
+  return { signalOf, abortAll };
+}

@@ -1,0 +1,70 @@
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../platform/clock.ts';
+import { type RateLimit, takeToken } from './token-bucket.ts';
+
+/** Buckets kept at once; the one longest unused is forgotten first. Some 100 bytes each. */
+const MAX_BUCKETS = 50_000;
+
+/**
+ * What is limited, and what its buckets belong to. MatrixRTC restarts a delayed event every 4 seconds for each call and
+ * renews sticky events in bursts, so the limits of what a user does leave room for many calls at once.
+ */
+export const RATE_LIMITS = {
+  /** Every request: a user, or an address where nobody is logged in. */
+  general: { burst: 1_000, perSecond: 100 },
+  /** Attempts to log in: an address. */
+  login: { burst: 20, perSecond: 0.5 },
+  /** Attempts to log in to one account, from wherever: a user ID. Slows the guessing of a password. */
+  loginToAccount: { burst: 10, perSecond: 0.1 },
+  /** Attempts to register, and questions whether a name is free: an address. */
+  registration: { burst: 20, perSecond: 0.2 },
+  /** Events sent (B4): a user and a room. */
+  send: { burst: 100, perSecond: 20 },
+  /** Joins and knocks: a user. */
+  join: { burst: 30, perSecond: 1 },
+  /** Invites: a user. */
+  invite: { burst: 50, perSecond: 0.5 },
+  /** New rooms: a user. */
+  createRoom: { burst: 20, perSecond: 0.2 },
+} as const satisfies Record<string, RateLimit>;
+
+export type RateLimitName = keyof typeof RATE_LIMITS;
+
+export interface RateLimits {
+  /**
+   * Takes one token from the bucket of `key`. Throws M_LIMIT_EXCEEDED with `retry_after_ms` (which becomes the header
+   * Retry-After too) when it is empty; a refused attempt costs nothing.
+   */
+  take(name: RateLimitName, ...key: readonly string[]): void;
+}
+
+export interface RateLimitOptions {
+  readonly clock: Clock;
+  /** False switches all of them off. */
+  readonly isEnabled: boolean;
+  /** For tests: other limits than the table's. */
+  readonly limits?: Partial<Record<RateLimitName, RateLimit>>;
+  readonly maxBuckets?: number;
+}
+
+export function createRateLimits(options: RateLimitOptions): RateLimits {
+  const { clock, isEnabled } = options;
+  const limits: Record<RateLimitName, RateLimit> = { ...RATE_LIMITS, ...options.limits };
+  const buckets = new LRUCache<string, number>({ max: options.maxBuckets ?? MAX_BUCKETS });
+
+  function take(name: RateLimitName, ...key: readonly string[]): void {
+    if (!isEnabled) {
+      return;
+    }
+    const bucket = [name, ...key].join('\0');
+    const verdict = takeToken(buckets.get(bucket), limits[name], clock.monotonicMs());
+    if (!verdict.isTaken) {
+      const text = `Too many requests of this kind. Try again in ${Math.ceil(verdict.retryAfterMs / 1000)} s.`;
+      throw new MatrixError('M_LIMIT_EXCEEDED', text, { extra: { retry_after_ms: verdict.retryAfterMs } });
+    }
+    buckets.set(bucket, verdict.fullAtMs);
+  }
+
+  return { take };
+}
