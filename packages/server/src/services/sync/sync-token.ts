@@ -1,0 +1,109 @@
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import type { StreamVector } from '../../storage/stream.ts';
+import type { StickyCursor } from '../sticky-events/sticky-cursor.ts';
+
+/**
+ * What `next_batch`, `prev_batch`, `from`, `to` and `at` are made of: opaque to clients, the same for all endpoints.
+ *
+ * `s1_TAG_VECTOR[_STICKY]`: version 1, the tag of this database, for each writer `number-position` joined by dots, and
+ * where the sticky section has more to give `effective.due[.delivered…]`, the delivered positions as differences. All
+ * numbers in base 36. A place in one room's timeline is `t1_TAG_INDEX`.
+ */
+export interface SyncToken {
+  readonly vector: StreamVector;
+  /** How far the sticky section has come; `undefined` when everything due at `vector` was delivered. */
+  readonly sticky: StickyCursor | undefined;
+}
+
+/** Longest token we take, in characters; our own are far shorter. */
+const MAX_TOKEN_LENGTH = 12_000;
+/** Most positions that a cursor lists as delivered ahead of their turn: what keeps a token within a header line. */
+export const MAX_DELIVERED_AHEAD = 1_000;
+
+export function formatSyncToken(token: SyncToken, databaseTag: string): string {
+  const vector = [...token.vector].map(([writer, position]) => `${base36(writer)}-${base36(position)}`).join('.');
+  const sticky = token.sticky === undefined ? '' : `_${formatCursor(token.sticky)}`;
+  return `s1_${databaseTag}_${vector}${sticky}`;
+}
+
+/**
+ * @throws MatrixError M_INVALID_PARAM for anything but a token that this database gave out: of another server, of a
+ *   restored older database (its positions lie in the future), or none at all. The message names `parameter`.
+ */
+export function parseSyncToken(
+  text: string,
+  { databaseTag, current, parameter }: { databaseTag: string; current: StreamVector; parameter: string },
+): SyncToken {
+  const invalid = (why: string) =>
+    new MatrixError('M_INVALID_PARAM', `${parameter} ${why}. Leave it out to start with an initial sync.`);
+  const parts = text.split('_');
+  if (text.length > MAX_TOKEN_LENGTH || parts[0] !== 's1' || parts.length < 3 || parts.length > 4) {
+    throw invalid('is not a sync token of this server');
+  }
+  if (parts[1] !== databaseTag) throw invalid('is a token of another server or another database');
+  const vector = parseVector(parts[2] ?? '');
+  if (vector === undefined) throw invalid('is not a sync token of this server');
+  for (const [writer, position] of vector) {
+    if (position > (current.get(writer) ?? 0)) throw invalid('lies in the future of this server');
+  }
+  if (parts[3] === undefined) return { vector, sticky: undefined };
+  const sticky = parseCursor(parts[3]);
+  if (sticky === undefined) throw invalid('is not a sync token of this server');
+  return { vector, sticky };
+}
+
+/** A place between events of one room's timeline: what is older has a `room_index` up to this. */
+export function formatTimelineToken(roomIndex: number, databaseTag: string): string {
+  return `t1_${databaseTag}_${roomIndex < 0 ? `m${base36(-roomIndex)}` : base36(roomIndex)}`;
+}
+
+/** The `room_index` of a timeline token; `undefined` if this is none of ours (it may be a sync token). */
+export function parseTimelineToken(text: string, databaseTag: string): number | undefined {
+  const [kind, tag, index, ...rest] = text.split('_');
+  if (kind !== 't1' || tag !== databaseTag || index === undefined || rest.length > 0) return undefined;
+  const value = parseBase36(index.startsWith('m') ? index.slice(1) : index);
+  return value !== undefined && index.startsWith('m') ? -value : value;
+}
+
+function formatCursor({ passed, delivered }: StickyCursor): string {
+  let previous = 0;
+  const differences = delivered.map((position) => {
+    const difference = position - previous;
+    previous = position;
+    return base36(difference);
+  });
+  return [base36(passed.effective), base36(passed.due), ...differences].join('.');
+}
+
+function parseVector(text: string): StreamVector | undefined {
+  const vector = new Map<number, number>();
+  for (const entry of text === '' ? [] : text.split('.')) {
+    const [writer, position, ...rest] = entry.split('-').map(parseBase36);
+    if (writer === undefined || position === undefined || rest.length > 0 || vector.has(writer)) return undefined;
+    vector.set(writer, position);
+  }
+  return vector;
+}
+
+function parseCursor(text: string): StickyCursor | undefined {
+  const [effective, due, ...differences] = text.split('.').map(parseBase36);
+  if (effective === undefined || due === undefined || differences.length > MAX_DELIVERED_AHEAD) return undefined;
+  const delivered: number[] = [];
+  let previous = 0;
+  for (const difference of differences) {
+    if (difference === undefined) return undefined;
+    previous += difference;
+    delivered.push(previous);
+  }
+  return { passed: { effective, due }, delivered };
+}
+
+function base36(value: number): string {
+  return value.toString(36);
+}
+
+function parseBase36(text: string): number | undefined {
+  if (!/^[0-9a-z]{1,11}$/.test(text)) return undefined;
+  const value = Number.parseInt(text, 36);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
