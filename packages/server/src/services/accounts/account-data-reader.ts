@@ -1,0 +1,16 @@
+import type { StreamRange } from '../../storage/stream.ts';
+
+/** What sync and others read of account data. */
+export interface AccountDataReader {
+  /** Everything of this user that changed in these ranges (`undefined`: everything there is), global and of rooms. */
+  changed(userId: string, ranges: readonly StreamRange[] | undefined): Promise<readonly AccountDataItem[]>;
+  /** The users whose events this user does not want to see (`m.ignored_user_list`). Cached. */
+  ignoredUsers(userId: string): Promise<ReadonlySet<string>>;
+}
+
+export interface AccountDataItem {
+  /** `undefined` for global account data. */
+  readonly roomId: string | undefined;
+  readonly type: string;
+  readonly contentJson: string;
+}

@@ -1,0 +1,21 @@
+import type { RoomRecord } from '../rooms/room-event.ts';
+
+/** What sync reads of unread counts. */
+export interface UnreadReader {
+  /** Since the user's last receipt (of the main timeline, or of each thread), up to now. */
+  counts(room: RoomRecord, userId: string): Promise<UnreadCounts>;
+}
+
+export interface UnreadCounts {
+  /** Everything, threads included: for clients that know no threads. */
+  readonly all: UnreadCount;
+  /** The main timeline alone. */
+  readonly main: UnreadCount;
+  /** By thread root, those with something unread. */
+  readonly threads: Readonly<Record<string, UnreadCount>>;
+}
+
+export interface UnreadCount {
+  readonly notifications: number;
+  readonly highlights: number;
+}
