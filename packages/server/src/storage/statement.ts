@@ -1,9 +1,11 @@
 /**
  * A statement in portable SQL, written once for both dialects and prepared once by each driver.
  *
- * Parameters are named: `:userId`. A list is `in (:...eventNids)` where every element is a number, or `in (:...'types)` where
- * every element is a string; the adapter of each dialect expands it to one bound parameter (a JSON array), so that the
- * text stays constant and prepared.
+ * Parameters are named: `:userId`. A list is `in (:...eventNids)` or `not in (:...types)`, of numbers or of texts; the
+ * adapter of each dialect makes it one bound parameter, so that the text stays constant and prepared. A list may be empty.
+ *
+ * Both dialects take the same values: texts (any Unicode, NUL too, but no half surrogate pairs), integers below 2^53,
+ * bytes, null. Where nothing tells the type of a parameter that may be null, say it: `cast(:roomIndex as bigint)`.
  */
 export interface Statement<Parameters extends SqlParameters, Row> {
   readonly text: string;
@@ -21,4 +23,12 @@ export function defineStatement<Parameters extends SqlParameters, Row = never>(
   text: string,
 ): Statement<Parameters, Row> {
   return { text };
+}
+
+/** A read that was put together at run time, see `queries/query-builder.ts`. */
+export interface CompiledRead<R> {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+  /** Never set: it carries the type. */
+  readonly row?: R;
 }

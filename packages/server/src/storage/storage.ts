@@ -1,6 +1,9 @@
 import type { Change } from './change.ts';
-import type { SqlParameters, Statement } from './statement.ts';
+import type { QueryBuilder } from './queries/query-builder.ts';
+import type { CompiledRead, SqlParameters, Statement } from './statement.ts';
 import type { Stream } from './stream.ts';
+
+export type { CompiledRead } from './statement.ts';
 
 /**
  * The one place where data are kept. Reads are asynchronous and see the latest commit; writes are batches of statements
@@ -18,11 +21,15 @@ export interface Storage {
    * (fsync) and its changes are published. A batch is all or nothing, apart from the others of its group.
    *
    * @throws ExpectationFailed when an `expect` of the batch did not hold. Nothing of the batch was written.
+   * @throws StatementFailed when a constraint does not hold or a statement is wrong (our fault). Nothing was written.
+   * @throws MatrixError M_LIMIT_EXCEEDED when too much is waiting for the disk. `build` was not called.
    * @throws StaleBatch when an earlier batch with the same `lane` failed after this one was queued.
    * @throws StorageFailure when the database could not write (disk full, connection lost).
    */
   write<T>(build: (transaction: WriteTransaction) => T, options?: WriteOptions): Promise<Committed<T>>;
   readonly stream: Stream;
+  /** Builds reads at run time, in the words of this database; `compileRead` makes them ready for `readCompiled`. */
+  readonly builder: QueryBuilder;
   /** This database's own short name (6 characters), made when it was created; stands in every token. */
   readonly databaseTag: string;
   /** What was done so far; tests count with it. */
@@ -63,13 +70,6 @@ export interface RowsToCome<R> {
   readonly row?: R;
 }
 
-export interface CompiledRead<R> {
-  readonly sql: string;
-  readonly parameters: readonly unknown[];
-  /** Never set: it carries the type. */
-  readonly row?: R;
-}
-
 export interface StorageTally {
   /** Statements read, and rows they returned. */
   reads: number;
@@ -95,6 +95,17 @@ export class StaleBatch extends Error {
   constructor(lane: string) {
     super(`An earlier write of "${lane}" failed`);
     this.name = 'StaleBatch';
+  }
+}
+
+/** A statement broke a constraint or is wrong; nothing of its batch was written. An assertion: the caller has a fault. */
+export class StatementFailed extends Error {
+  readonly sql: string;
+
+  constructor(message: string, sql: string) {
+    super(`${message} in: ${sql}`);
+    this.name = 'StatementFailed';
+    this.sql = sql;
   }
 }
 

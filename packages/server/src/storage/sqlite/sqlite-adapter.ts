@@ -1,0 +1,21 @@
+import type { StorageAdapter } from '../storage-adapter.ts';
+
+/**
+ * SQLite's differences. Tables are strict: a text in a column of numbers is refused, as in PostgreSQL. `clustered` keeps
+ * a table in one tree instead of rows and an index next to them, which is half the work of each insert.
+ */
+export const sqliteAdapter: StorageAdapter = {
+  dialect: 'sqlite',
+  schemaWords: {
+    nid: 'integer',
+    bigint: 'integer',
+    text: 'text',
+    bytes: 'blob',
+    end: ' strict',
+    clustered: ' strict, without rowid',
+  },
+  placeholder: (index) => `?${index}`,
+  listCondition: (placeholder, isNegated) =>
+    `${isNegated ? 'not in' : 'in'} (select value from json_each(${placeholder}))`,
+  bindList: (list) => JSON.stringify(list),
+};

@@ -1,0 +1,54 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { BatchResult, WriteGroup } from '../write-group.ts';
+import { openWriteConnection, type Synchronous } from './sqlite-connection.ts';
+import { createSqliteGroups } from './sqlite-group.ts';
+
+/** The thread that writes to SQLite, so that waiting for the disk keeps nobody from being answered. */
+
+export interface WriterThreadData {
+  readonly path: string;
+  readonly writer: number;
+  readonly synchronous: Synchronous;
+}
+
+export type ToWriterThread =
+  /** `texts` are those of the statements that the group is the first to use, by their numbers. */
+  { readonly group: WriteGroup; readonly texts: readonly (readonly [number, string])[] } | { readonly close: true };
+
+export type FromWriterThread =
+  | { readonly results: readonly BatchResult[] }
+  | { readonly failure: string }
+  | { readonly ready: true }
+  | { readonly closed: true };
+
+function start(): void {
+  const port = parentPort;
+  if (port === null) throw new Error('This file runs in a worker thread');
+  const { path, writer, synchronous } = workerData as WriterThreadData;
+  const texts = new Map<number, string>();
+  const database = openWriteConnection(path, synchronous);
+  const groups = createSqliteGroups({ database, writer, sqlOf: (number) => texts.get(number) ?? '' });
+
+  function answer(message: ToWriterThread): FromWriterThread {
+    if ('close' in message) {
+      database.close();
+      return { closed: true };
+    }
+    for (const [number, text] of message.texts) texts.set(number, text);
+    try {
+      return { results: groups.commit(message.group) };
+    } catch (error) {
+      // The main thread makes a StorageFailure of it.
+      return { failure: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  port.on('message', (message: ToWriterThread) => {
+    const reply = answer(message);
+    port.postMessage(reply);
+    if ('closed' in reply) port.close();
+  });
+  port.postMessage({ ready: true } satisfies FromWriterThread);
+}
+
+start();
