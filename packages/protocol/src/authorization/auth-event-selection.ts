@@ -22,7 +22,8 @@ export function selectAuthEvents(event: AuthorizedEvent, state: StateMap, versio
 export function selectAuthEventKeys(event: AuthorizedEvent, version: RoomVersion): StateKey[] {
   if (event.type === 'm.room.create') return [];
   const keys: StateKey[] = [];
-  if (!version.roomIdIsCreateHash) keys.push({ type: 'm.room.create', stateKey: '' }); // since v12 the room ID implies it
+  // since v12 the room ID implies it
+  if (!version.roomIdIsCreateHash) keys.push({ type: 'm.room.create', stateKey: '' });
   keys.push({ type: 'm.room.power_levels', stateKey: '' });
   for (const userId of usersThatMatter(event, version)) keys.push({ type: 'm.room.member', stateKey: userId });
   if (event.type !== 'm.room.member') return keys;

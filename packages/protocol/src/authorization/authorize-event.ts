@@ -79,6 +79,7 @@ function authorizeByPower(context: AuthorizationContext): Verdict {
     return refused(`The state key ${event.stateKey} belongs to that user, not to ${event.sender}.`);
   }
   if (event.type === 'm.room.power_levels') return authorizePowerLevels(context); // 10
-  if (event.type === 'm.room.redaction' && version.authorizesRedactions) return authorizeRedaction(context); // v1, 2: 11
+  // v1, v2: 11
+  if (event.type === 'm.room.redaction' && version.authorizesRedactions) return authorizeRedaction(context);
   return ALLOWED; // 11
 }

@@ -115,8 +115,8 @@ export function expectVerdict(verdict: Verdict, refused: RegExp | undefined): vo
 }
 
 /**
- * The number that a room version gives to a rule of room version 12. The specification numbers rules by version: aliases
- * add one in versions 1 to 5, the room ID's check in version 12.
+ * The number that a room version gives to a rule of room version 12. Rules shift: versions 1 to 5 have one for aliases
+ * and version 12 one for the room ID.
  */
 export function ruleOf(section: number, rest = ''): (version: RoomVersion) => string {
   return (version) => {
