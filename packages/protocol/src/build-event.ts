@@ -29,7 +29,7 @@ export interface EventDraft {
   readonly redacts?: string | undefined;
   /** Further top-level fields that are signed with the event, such as the sticky one. */
   readonly extraFields?: JsonObject | undefined;
-  /** Where event IDs are no hashes: a new ID that nobody can guess, and the reference hash of each event named above. */
+  /** Where event IDs are no hashes: a new ID that nobody can guess, and the reference hash of each event named. */
   readonly eventId?: string;
   readonly referenceHashes?: ReadonlyMap<string, string>;
 }
@@ -144,8 +144,9 @@ function signedTextFrom(texts: ReadonlyMap<string, string>, fields: JsonObject, 
   return joinFields(redactedTexts, keptKeys);
 }
 
+/** No key needs an escape: `fieldsOf` sees to it. */
 function joinFields(texts: ReadonlyMap<string, string>, sortedKeys: readonly string[]): string {
-  return `{${sortedKeys.map((key) => `${JSON.stringify(key)}:${texts.get(key)}`).join(',')}}`;
+  return `{${sortedKeys.map((key) => `"${key}":${texts.get(key)}`).join(',')}}`;
 }
 
 function refuseUnless(verdict: Verdict, errcode: Errcode): void {

@@ -2,7 +2,8 @@ import type { JsonObject } from './json.ts';
 
 /**
  * A refusal that goes to whoever asked: what is wrong and what to do about it. The one table of codes and their HTTP
- * status is below; `http/error-response.ts` turns it into bytes. Specification: client-server API, "Standard error response".
+ * status is below; `http/error-response.ts` turns it into bytes.
+ * Specification: client-server API, "Standard error response".
  */
 export class MatrixError extends Error {
   readonly errcode: Errcode;

@@ -1,6 +1,6 @@
 /**
- * What a rule says of an event: allowed, or refused with a reason a person can act on. Returned, never thrown: a refused
- * event is an ordinary outcome.
+ * What a rule says of an event: allowed, or refused with a reason a person can act on. Returned, never thrown: a
+ * refused event is an ordinary outcome.
  */
 export type Verdict = { readonly allowed: true } | Refusal;
 
