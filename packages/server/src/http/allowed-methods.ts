@@ -1,8 +1,8 @@
 import type { Route } from './route.ts';
 
 /**
- * For a URL that no route took: the methods that its path does take, none where the path is unknown. Only such requests pay
- * for it. Registering "405" routes instead would put them before routes with a parameter in that place.
+ * For a URL that no route took: the methods that its path does take, none where the path is unknown. Only such requests
+ * pay for it. Registering "405" routes instead would put them before routes with a parameter in that place.
  */
 export function allowedMethods(routes: readonly Route[]): (url: string) => string[] {
   const patterns = routes.flatMap(({ endpoint }) =>

@@ -9,9 +9,14 @@ export interface Requester {
   readonly accessToken: string;
 }
 
-/** What accounts offers to the edge. It keeps tokens as hashes and caches them; an unknown, expired or foreign token is `undefined`. */
+/**
+ * What accounts offers to the edge. It keeps tokens as hashes and caches them; an unknown, expired or foreign token is
+ * `undefined`.
+ */
 export interface TokenVerifier {
-  /** Throws a MatrixError where the token is known and yet not good: M_USER_LOCKED, M_UNKNOWN_TOKEN with `soft_logout`. */
+  /**
+   * Throws a MatrixError where the token is known and yet not good: M_USER_LOCKED, M_UNKNOWN_TOKEN with `soft_logout`.
+   */
   verify(accessToken: string): Promise<Requester | undefined>;
 }
 
@@ -19,8 +24,8 @@ export interface TokenVerifier {
 const MAX_ACCESS_TOKEN_LENGTH = 4096;
 
 /**
- * The requester of a request that must have one. Throws M_MISSING_TOKEN without a token and M_UNKNOWN_TOKEN with one that
- * nobody has. Specification: client-server API, "Using access tokens".
+ * The requester of a request that must have one. Throws M_MISSING_TOKEN without a token and M_UNKNOWN_TOKEN with one
+ * that nobody has. Specification: client-server API, "Using access tokens".
  */
 export async function authenticate(token: string | undefined, verifier: TokenVerifier): Promise<Requester> {
   if (token === undefined) {

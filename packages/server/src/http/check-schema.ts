@@ -10,9 +10,9 @@ export type Place = 'body' | 'query' | 'path';
 const MAX_VALUES_IN_MESSAGE = 20;
 
 /**
- * Compiles the schema, and gives the function that lets a value through or throws: M_MISSING_PARAM when something required
- * is not there, M_BAD_JSON when a body has the wrong shape, M_INVALID_PARAM when a value is out of its range. The message
- * names the parameter. Schemas are compiled at their first use, so that a start costs nothing.
+ * Compiles the schema, and gives the function that lets a value through or throws: M_MISSING_PARAM when something
+ * required is not there, M_BAD_JSON when a body has the wrong shape, M_INVALID_PARAM when a value is out of its range.
+ * The message names the parameter. Schemas are compiled at their first use, so that a start costs nothing.
  */
 export function schemaCheck<Schema extends TSchema>(schema: Schema, place: Place): (value: unknown) => Static<Schema> {
   let validator: ReturnType<typeof Compile> | undefined;

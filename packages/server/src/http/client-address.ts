@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * The address a request came from. Behind a reverse proxy it is the last entry of X-Forwarded-For, the one that the proxy
- * itself wrote; the entries before it are whatever the client claims.
+ * The address a request came from. Behind a reverse proxy it is the last entry of X-Forwarded-For, the one that the
+ * proxy itself wrote; the entries before it are whatever the client claims.
  */
 export function clientAddressOf(request: IncomingMessage, isBehindProxy: boolean): string {
   const forwarded = isBehindProxy ? request.headers['x-forwarded-for'] : undefined;
@@ -11,7 +11,9 @@ export function clientAddressOf(request: IncomingMessage, isBehindProxy: boolean
   return last !== undefined && last !== '' ? last : (request.socket.remoteAddress ?? 'unknown');
 }
 
-/** What a rate limit counts as one: an IPv4 address, or the 64-bit network of an IPv6 one, whose owner has all of it. */
+/**
+ * What a rate limit counts as one: an IPv4 address, or the 64-bit network of an IPv6 one, whose owner has all of it.
+ */
 export function addressNetwork(address: string): string {
   const plain = address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
   if (!plain.includes(':')) {

@@ -2,9 +2,9 @@ import type { TSchema } from 'typebox';
 import type { QueryParameters } from './query-string.ts';
 
 /**
- * The query as its schema means it: `"10"` becomes 10 where an integer is due, `"true"` becomes true, a single value becomes a
- * list where a list is due; of a repeated single parameter the first counts. What does not read as its type stays text,
- * for the schema to refuse by name. A missing parameter gets the schema's default.
+ * The query as its schema means it: `"10"` becomes 10 where an integer is due, `"true"` becomes true, a single value
+ * becomes a list where a list is due; of a repeated single parameter the first counts. What does not read as its type
+ * stays text, for the schema to refuse by name. A missing parameter gets the schema's default.
  */
 export function coerceQuery(parameters: QueryParameters, schema: TSchema): Record<string, unknown> {
   const coerced: Record<string, unknown> = Object.create(null);

@@ -40,7 +40,9 @@ export interface TlsFiles {
   readonly privateKey: string;
 }
 
-/** One HTTP application: routes, CORS, errors and limits. It does not listen until told to; `inject` needs no network. */
+/**
+ * One HTTP application: routes, CORS, errors and limits. It does not listen until told to; `inject` needs no network.
+ */
 export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   const app = fastify(serverOptions(options)) as unknown as FastifyInstance;
   app.decorateRequest('requester', undefined);

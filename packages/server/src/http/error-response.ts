@@ -14,8 +14,8 @@ export interface ErrorResponse {
 }
 
 /**
- * The one place where an error gets a status. A MatrixError says it itself; a database that cannot is 503, come back; all
- * else is our bug: 500, and a loud line in the log under the request ID that the body names too.
+ * The one place where an error gets a status. A MatrixError says it itself; a database that cannot is 503, come back;
+ * all else is our bug: 500, and a loud line in the log under the request ID that the body names too.
  */
 export function errorResponse(error: unknown, requestId: string, log: Log): ErrorResponse {
   const refusal = error instanceof MatrixError ? error : matrixErrorOfFastify(error);

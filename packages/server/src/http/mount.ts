@@ -31,8 +31,8 @@ declare module 'fastify' {
 }
 
 /**
- * Mounts routes on an application of `create-http-app.ts`. For each request, in this order: rate limit and access token (before the
- * body is read), body, query, path against their schemas, the handler, the answer.
+ * Mounts routes on an application of `create-http-app.ts`. For each request, in this order: rate limit and access token
+ * (before the body is read), body, query, path against their schemas, the handler, the answer.
  */
 export function mount(app: FastifyInstance, routes: readonly Route[], edge: Edge): void {
   for (const route of routes) {

@@ -2,13 +2,16 @@ import { isUtf8 } from 'node:buffer';
 import type { JsonValue } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 
-/** Deepest nesting of a request body: an event at its own limit (100), and the levels that an upload of many wraps it in. */
+/**
+ * Deepest nesting of a request body: an event at its own limit (100), and the levels that an upload of many wraps it
+ * in.
+ */
 export const MAX_BODY_DEPTH = 120;
 
 /**
- * The JSON of a body, whatever its Content-Type says. Throws M_NOT_JSON for what is not JSON in UTF-8 and M_BAD_JSON for what
- * nests too deep for the recursions that follow. A key `__proto__` comes out as an ordinary property, as data; code that
- * copies keys one by one has to use `Object.create(null)`, a Map or `{ ...spread }`.
+ * The JSON of a body, whatever its Content-Type says. Throws M_NOT_JSON for what is not JSON in UTF-8 and M_BAD_JSON
+ * for what nests too deep for the recursions that follow. A key `__proto__` comes out as an ordinary property, as data;
+ * code that copies keys one by one has to use `Object.create(null)`, a Map or `{ ...spread }`.
  */
 export function readJsonBody(bytes: Buffer): JsonValue {
   if (!isUtf8(bytes)) {
@@ -27,7 +30,10 @@ export function readJsonBody(bytes: Buffer): JsonValue {
   }
 }
 
-/** Counts brackets outside strings. On text that is not JSON the answer means nothing, and the parser refuses it anyway. */
+/**
+ * Counts brackets outside strings. On text that is not JSON the answer means nothing, and the parser refuses it
+ * anyway.
+ */
 function isDeeperThan(text: string, limit: number): boolean {
   if (text.length <= limit) {
     return false;

@@ -44,7 +44,8 @@ export interface RouteOptions {
 /**
  * Puts a handler to an endpoint. A handler translates and does not decide: it calls services and shapes what they give.
  *
- *     route(getDisplayName, async ({ path }) => ({ displayname: await profiles.displayName(parseUserId(path.userId)) }))
+ *     route(getDisplayName, async ({ path }) => ({ displayname: await profiles.displayName(parseUserId(path.userId))
+ * }))
  */
 export function route<Definition extends Endpoint>(
   endpoint: Definition,

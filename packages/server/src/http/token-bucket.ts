@@ -1,6 +1,6 @@
 /**
- * A token bucket as one number (the generic cell rate algorithm): the instant at which the bucket will be full again. Pure:
- * the same values give the same verdict.
+ * A token bucket as one number (the generic cell rate algorithm): the instant at which the bucket will be full again.
+ * Pure: the same values give the same verdict.
  */
 export interface RateLimit {
   /** So many at once. */

@@ -6,14 +6,16 @@ import type { Random } from './random.ts';
 export interface KeyFile {
   /** For messages. */
   readonly path: string;
-  /** The text of the file. Where there is none yet, `make` is called and what it gives is on disk before this returns. */
+  /**
+   * The text of the file. Where there is none yet, `make` is called and what it gives is on disk before this returns.
+   */
   readOrCreate(make: () => string): string;
 }
 
 /**
- * The server's signing key, made at the first start. The file holds one line, `ed25519 VERSION SEED`, as other homeservers
- * have it, so that a server can move here with its key. Throws an Error that names the file when it holds anything else: a server
- * that went on with a new key would be a stranger to all others.
+ * The server's signing key, made at the first start. The file holds one line, `ed25519 VERSION SEED`, as other
+ * homeservers have it, so that a server can move here with its key. Throws an Error that names the file when it holds
+ * anything else: a server that went on with a new key would be a stranger to all others.
  */
 export function openSigningKey(file: KeyFile, random: Random): SigningKey {
   const text = file.readOrCreate(() => formatSeed(versionOf(random.bytes(VERSION_BYTES)), random.bytes(SEED_BYTES)));

@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import type { KeyFile } from '../key-file.ts';
 
 /**
- * A file that only its owner may read. It appears whole or not at all: the text is written and synced under another name, which
- * then becomes the real one. Callers hold the lock of the data directory, so two never make it at once.
+ * A file that only its owner may read. It appears whole or not at all: the text is written and synced under another
+ * name, which then becomes the real one. Callers hold the lock of the data directory, so two never make it at once.
  */
 export function nodeKeyFile(path: string): KeyFile {
   return { path, readOrCreate: (make) => (existsSync(path) ? readFileSync(path, 'utf8') : create(path, make())) };

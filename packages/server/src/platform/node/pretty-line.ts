@@ -1,6 +1,7 @@
 /**
- * One line of JSON as a person reads it: time, level, message, then each field as `name=value`. Values are written as JSON, so that a
- * line break or an escape sequence from outside stays text. Stacks of errors follow on lines of their own.
+ * One line of JSON as a person reads it: time, level, message, then each field as `name=value`. Values are written as
+ * JSON, so that a line break or an escape sequence from outside stays text. Stacks of errors follow on lines of their
+ * own.
  */
 export function prettyLine(line: string, isColored: boolean): string {
   const { level, time, msg, error, ...fields } = JSON.parse(line) as Entry;

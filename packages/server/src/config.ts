@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { type SectionValue, section } from './config/compound-settings.ts';
+import { ConfigError } from './config/config-error.ts';
+import { SETTINGS } from './config/settings.ts';
+
+/**
+ * What the operator decided, checked and frozen. The keys are those of `config/settings.ts` in camel case; paths are
+ * absolute.
+ */
+export type Config = Omit<Settings, 'database'> & { readonly database: DatabaseConfig };
+
+export type ListenerConfig = Config['listeners'][number];
+
+export type DatabaseConfig =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'postgres'; readonly url: string };
+
+type Settings = SectionValue<typeof SETTINGS>;
+
+/**
+ * Checks what a configuration file says, `{}` for none. Relative paths count from `baseDirectory`, which is absolute.
+ *
+ * @throws ConfigError that names the key.
+ */
+export function readConfig(written: unknown, baseDirectory: string): Config {
+  const settings = section(SETTINGS, { description: '' }).read(written ?? {}, { key: '', baseDirectory });
+  refuseSameAddress(settings);
+  return Object.freeze({ ...settings, database: databaseOf(settings) });
+}
+
+function databaseOf({ database, dataPath }: Settings): DatabaseConfig {
+  if (database.sqlite !== undefined && database.postgres !== undefined) {
+    throw new ConfigError('"database" has both "sqlite" and "postgres". Keep one of them');
+  }
+  return database.postgres === undefined
+    ? { kind: 'sqlite', path: database.sqlite?.path ?? join(dataPath, 'limpet.db') }
+    : { kind: 'postgres', url: database.postgres.url };
+}
+
+function refuseSameAddress({ listeners }: Settings): void {
+  const seen = new Map<string, number>();
+  for (const [index, { address, port }] of listeners.entries()) {
+    const before = seen.get(`${address} ${port}`);
+    if (before !== undefined && port !== 0) {
+      throw new ConfigError(`"listeners[${index}].port" is ${port}, which "listeners[${before}]" has already`);
+    }
+    seen.set(`${address} ${port}`, index);
+  }
+}

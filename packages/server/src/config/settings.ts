@@ -1,0 +1,170 @@
+import { list, mapping, section } from './compound-settings.ts';
+import { choice, flag, integer, path, serverName, text, url } from './scalar-settings.ts';
+import { optional } from './setting.ts';
+
+/** Every key of the configuration file. The order is that of the documentation. */
+export const SETTINGS = {
+  server_name: serverName({
+    description:
+      'What stands after the colon in user IDs and room aliases. It cannot be changed once there are accounts.',
+    default: 'localhost',
+  }),
+  public_url: optional(
+    url(['https', 'http'], {
+      description:
+        'Where clients reach the server from outside, for `/.well-known/matrix/client`. Without it the answer names the ' +
+        'address that the client asked.',
+      example: 'https://matrix.example.org',
+    }),
+  ),
+  listeners: list(
+    section(
+      {
+        port: integer({ description: 'TCP port; 0 picks a free one.', minimum: 0, maximum: 65535, example: 8008 }),
+        address: text({
+          description: 'Address to listen on. `0.0.0.0` or `::` is every address of the machine.',
+          default: '127.0.0.1',
+        }),
+        serves: list(choice(['client', 'federation'], { description: 'Which API.' }), {
+          description: 'Which APIs are served there: `client`, `federation` or both.',
+          default: ['client', 'federation'],
+        }),
+        behind_proxy: flag({
+          description:
+            'Whether a reverse proxy stands before this listener. The last address in `X-Forwarded-For` then counts as ' +
+            'the client.',
+          default: false,
+        }),
+        tls: optional(
+          section(
+            {
+              certificate: path({ description: 'PEM file with the certificate and its chain.', example: 'cert.pem' }),
+              private_key: path({ description: 'PEM file with the private key.', example: 'key.pem' }),
+            },
+            { description: 'Without it the listener speaks plain HTTP.' },
+          ),
+        ),
+      },
+      { description: 'One address and port.' },
+    ),
+    { description: 'Where the server listens.', default: [{ port: 8008 }] },
+  ),
+  database: section(
+    {
+      sqlite: optional(
+        section(
+          {
+            path: path({
+              description: 'The database file. Without any `database`, it is `limpet.db` in `data_path`.',
+              example: 'data/limpet.db',
+            }),
+          },
+          { description: 'An embedded database, in one file. The default.' },
+        ),
+      ),
+      postgres: optional(
+        section(
+          {
+            url: url(['postgres', 'postgresql'], {
+              description: 'Where the database is, with user and password.',
+              example: 'postgres://limpet:secret@127.0.0.1/limpet',
+            }),
+          },
+          { description: 'A PostgreSQL server, instead of `sqlite`.' },
+        ),
+      ),
+    },
+    { description: 'Where rooms and accounts are kept: `sqlite` or `postgres`.' },
+  ),
+  data_path: path({
+    description: 'Directory of the signing key and of media. It is made if need be.',
+    default: 'data',
+  }),
+  registration: section(
+    {
+      mode: choice(['closed', 'token', 'open'], {
+        description: '`closed`: by `limpet user create` only. `token`: with a registration token. `open`: anyone.',
+        default: 'closed',
+      }),
+    },
+    { description: 'Who may make an account.' },
+  ),
+  registration_shared_secret: optional(
+    text({
+      description:
+        'Whoever knows it may make accounts, administrators too, through `/_synapse/admin/v1/register`, which many Matrix ' +
+        'tools use. Without it that endpoint is off.',
+      example: 'a long random text',
+    }),
+  ),
+  federation: section(
+    {
+      enabled: flag({ description: 'Whether to talk with other homeservers.', default: true }),
+      certificate_authorities: list(path({ description: 'A PEM file.' }), {
+        description: 'PEM files of authorities to trust besides those of the system.',
+        default: [],
+        example: ['ca.pem'],
+      }),
+      allow_private_addresses: flag({
+        description:
+          'Whether other servers may be at private addresses (10.0.0.0/8, 127.0.0.1, …). For tests and closed networks.',
+        default: false,
+      }),
+      servers: mapping(
+        serverName({ description: 'A server name.' }),
+        url(['https', 'http'], { description: 'Where it is.' }),
+        {
+          description: 'Fixed addresses of other servers, by server name, instead of discovery.',
+          default: {},
+          example: { hs2: 'https://127.0.0.1:8449' },
+        },
+      ),
+    },
+    { description: 'The other homeservers.' },
+  ),
+  sticky_events: section(
+    {
+      enabled: flag({
+        description:
+          'Whether clients may send and get sticky events (MSC4354). When off, those of other servers are still kept, so ' +
+          'that turning it on loses nothing.',
+        default: true,
+      }),
+      events_per_sync: integer({
+        description: 'Most sticky events in one `/sync` response; the rest follow in the next.',
+        minimum: 1,
+        maximum: 1000,
+        default: 100,
+      }),
+      stable_names: flag({
+        description:
+          'Whether to write the stable names of the proposal instead of the unstable ones that clients use today. Both ' +
+          'are always read.',
+        default: false,
+      }),
+    },
+    { description: 'Short-lived events that reach everyone in the room.' },
+  ),
+  rate_limits: section(
+    {
+      enabled: flag({
+        description: 'Whether to slow down who asks too often. Off is for tests and benchmarks.',
+        default: true,
+      }),
+    },
+    { description: 'Protection from floods.' },
+  ),
+  log: section(
+    {
+      level: choice(['debug', 'info', 'warn', 'error', 'silent'], {
+        description: 'The least important lines that are written. `debug` has one for each request.',
+        default: 'info',
+      }),
+      format: choice(['pretty', 'json'], {
+        description: '`pretty` for people, `json` (one object a line) for machines.',
+        default: 'pretty',
+      }),
+    },
+    { description: 'What is written to standard output.' },
+  ),
+} as const;
