@@ -11,16 +11,17 @@ export function configDocument(): string {
 
 const INTRODUCTION = `# Configuration
 
-This page is generated from \`packages/server/src/config/settings.ts\`; \`npm run limpet -- config document\` prints it.
+This page is generated from \`packages/server/src/config/settings.ts\`, and a test fails
+where it is out of date. To write it anew: \`npm run -s limpet -- config document > docs/configuration.md\`.
 
 Limpet runs without any configuration. A file is given with \`--config FILE\`:
 
     npm start -- --config limpet.yaml
 
 It is YAML (so JSON will do). \`npm run limpet -- config example\` prints one with every key, and
-\`npm run limpet -- config check --config FILE\` says whether a file is good. Relative paths count from the directory of the file,
-or from the current directory where there is no file. An unknown key, a wrong type, a missing file: one line that names the
-key, and exit status 2. Environment variables are not read.
+\`npm run limpet -- config check --config FILE\` says whether a file is good. Relative paths count from the directory
+of the file, or from the current directory where there is no file. An unknown key, a wrong type, a missing file: one
+line that names the key, and exit status 2. Environment variables are not read.
 `;
 
 function chapter(key: string, setting: Setting<unknown>): string {

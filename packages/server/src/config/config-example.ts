@@ -45,7 +45,7 @@ function hasDefault(setting: Setting<unknown>): boolean {
 }
 
 function commented(line: string): string {
-  return line.replace(/^(\s*)/, '$1# ');
+  return line.trimStart().startsWith('#') ? line : line.replace(/^(\s*)/, '$1# ');
 }
 
 /** The table, with what a default entry of the list says as defaults. */

@@ -168,7 +168,7 @@ describe('what is generated', () => {
     expect(Object.keys(database.database)).toEqual(['sqlite', 'postgres']);
   });
 
-  test('docs/configuration.md is up to date (npm run limpet -- config document > docs/configuration.md)', () => {
+  test('docs/configuration.md is up to date (npm run -s limpet -- config document > docs/configuration.md)', () => {
     const written = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8');
     expect(written).toBe(configDocument());
   });

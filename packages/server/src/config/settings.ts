@@ -12,8 +12,8 @@ export const SETTINGS = {
   public_url: optional(
     url(['https', 'http'], {
       description:
-        'Where clients reach the server from outside, for `/.well-known/matrix/client`. Without it the answer names the ' +
-        'address that the client asked.',
+        'Where clients reach the server from outside, for `/.well-known/matrix/client`. Without it the answer ' +
+        'names the address that the client asked.',
       example: 'https://matrix.example.org',
     }),
   ),
@@ -31,8 +31,8 @@ export const SETTINGS = {
         }),
         behind_proxy: flag({
           description:
-            'Whether a reverse proxy stands before this listener. The last address in `X-Forwarded-For` then counts as ' +
-            'the client.',
+            'Whether a reverse proxy stands before this listener. The last address in `X-Forwarded-For` then ' +
+            'counts as the client.',
           default: false,
         }),
         tls: optional(
@@ -92,8 +92,8 @@ export const SETTINGS = {
   registration_shared_secret: optional(
     text({
       description:
-        'Whoever knows it may make accounts, administrators too, through `/_synapse/admin/v1/register`, which many Matrix ' +
-        'tools use. Without it that endpoint is off.',
+        'Whoever knows it may make accounts, administrators too, through `/_synapse/admin/v1/register`, which ' +
+        'many Matrix tools use. Without it that endpoint is off.',
       example: 'a long random text',
     }),
   ),
@@ -107,7 +107,8 @@ export const SETTINGS = {
       }),
       allow_private_addresses: flag({
         description:
-          'Whether other servers may be at private addresses (10.0.0.0/8, 127.0.0.1, …). For tests and closed networks.',
+          'Whether other servers may be at private addresses (10.0.0.0/8, 127.0.0.1, …). For tests and closed ' +
+          'networks.',
         default: false,
       }),
       servers: mapping(
@@ -126,8 +127,8 @@ export const SETTINGS = {
     {
       enabled: flag({
         description:
-          'Whether clients may send and get sticky events (MSC4354). When off, those of other servers are still kept, so ' +
-          'that turning it on loses nothing.',
+          'Whether clients may send and get sticky events (MSC4354). When off, those of other servers are still ' +
+          'kept, so that turning it on loses nothing.',
         default: true,
       }),
       events_per_sync: integer({
@@ -138,8 +139,8 @@ export const SETTINGS = {
       }),
       stable_names: flag({
         description:
-          'Whether to write the stable names of the proposal instead of the unstable ones that clients use today. Both ' +
-          'are always read.',
+          'Whether to write the stable names of the proposal instead of the unstable ones that clients use ' +
+          'today. Both are always read.',
         default: false,
       }),
     },

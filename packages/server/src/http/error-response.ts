@@ -24,7 +24,7 @@ export function errorResponse(error: unknown, requestId: string, log: Log): Erro
   }
   if (error instanceof StorageFailure || error instanceof StaleBatch) {
     log.error('The database failed a request', { requestId, error });
-    const text = `The server cannot reach or write its database just now (request ${requestId}). Try again in a moment.`;
+    const text = `The server cannot reach its database just now (request ${requestId}). Try again in a moment.`;
     return responseOf(
       new MatrixError('M_UNKNOWN', text, { status: 503, extra: { retry_after_ms: STORAGE_RETRY_AFTER_MS } }),
     );
