@@ -1,0 +1,73 @@
+import { localpartOf, type UserId } from '@limpet/protocol/identifiers';
+import { deleteAllAccountData } from '../../storage/queries/account-data.ts';
+import { deleteFilters } from '../../storage/queries/filters.ts';
+import { deleteProfile } from '../../storage/queries/profiles.ts';
+import { updateDeactivated, updatePassword } from '../../storage/queries/users.ts';
+import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
+import { checkNewPassword } from './check-password.ts';
+import type { PasswordHasher } from './password-hasher.ts';
+import type { Sessions } from './sessions.ts';
+import { type Users, unknownUser } from './users.ts';
+
+export interface AccountChangesOptions {
+  readonly storage: Storage;
+  readonly users: Users;
+  readonly sessions: Sessions;
+  readonly passwordHasher: PasswordHasher;
+  /** Takes a deactivated user out of the rooms; called when the account is gone already. */
+  readonly onDeactivate: (userId: UserId) => Promise<void>;
+}
+
+/** Which sessions a new password ends. */
+export type SessionsToEnd = 'none' | 'all' | { readonly allBut: string };
+
+const USER_IS_ACTIVE = 'the user is active';
+
+/** Changes of an account that end its sessions. */
+export class AccountChanges {
+  readonly #options: AccountChangesOptions;
+
+  constructor(options: AccountChangesOptions) {
+    this.#options = options;
+  }
+
+  /** Throws M_WEAK_PASSWORD, and M_NOT_FOUND when there is no such user, or a deactivated one. */
+  async setPassword(userId: UserId, newPassword: string, ending: SessionsToEnd): Promise<void> {
+    checkNewPassword(newPassword, localpartOf(userId));
+    const passwordHash = await this.#options.passwordHasher.hash(newPassword);
+    try {
+      await this.#writePassword(userId, passwordHash, ending);
+    } catch (error) {
+      throw error instanceof ExpectationFailed && error.expectation === USER_IS_ACTIVE ? unknownUser() : error;
+    }
+  }
+
+  async #writePassword(userId: UserId, passwordHash: string, ending: SessionsToEnd): Promise<void> {
+    const { sessions, storage } = this.#options;
+    if (ending === 'none') {
+      await storage.write((transaction) =>
+        transaction.expect(updatePassword, { userId, passwordHash }, USER_IS_ACTIVE),
+      );
+      return;
+    }
+    await sessions.writeAndCloseAll(userId, ending === 'all' ? undefined : ending.allBut, (transaction) =>
+      transaction.expect(updatePassword, { userId, passwordHash }, USER_IS_ACTIVE),
+    );
+  }
+
+  /**
+   * Ends the account for good: nobody logs in any more, and the name is never given again. What was private goes; with
+   * `erase` the profile too. Throws M_NOT_FOUND when there is no such user.
+   */
+  async deactivate(userId: UserId, options: { erase: boolean }): Promise<void> {
+    const { sessions, users, onDeactivate } = this.#options;
+    if ((await users.find(userId)) === undefined) throw unknownUser();
+    await sessions.writeAndCloseAll(userId, undefined, (transaction) => {
+      transaction.run(updateDeactivated, { userId });
+      transaction.run(deleteAllAccountData, { userId });
+      transaction.run(deleteFilters, { userId });
+      if (options.erase) transaction.run(deleteProfile, { userId });
+    });
+    await onDeactivate(userId);
+  }
+}

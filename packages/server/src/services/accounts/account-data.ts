@@ -1,0 +1,118 @@
+import { isLongerThan, MAX_IDENTIFIER_BYTES, type RoomId, type UserId } from '@limpet/protocol/identifiers';
+import { isJsonObject, type JsonObject } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import { LRUCache } from 'lru-cache';
+import {
+  type AccountDataRow,
+  selectAccountData,
+  selectAccountDataBetween,
+  selectAllAccountData,
+  upsertAccountData,
+} from '../../storage/queries/account-data.ts';
+import type { Storage, WriteTransaction } from '../../storage/storage.ts';
+import type { StreamRange } from '../../storage/stream.ts';
+import type { AccountDataItem, AccountDataReader } from './account-data-reader.ts';
+
+/** Users whose ignore list is kept in memory. */
+const MAX_CACHED_IGNORE_LISTS = 10_000;
+/** Largest content of one type, in characters of JSON: a client gets all of them at its first sync. */
+const MAX_CONTENT_LENGTH = 262_144;
+
+/** Kept by the server itself: clients change them by endpoints of their own. */
+const SERVER_CONTROLLED_TYPES = new Set(['m.fully_read', 'm.push_rules']);
+
+const IGNORED_USERS = 'm.ignored_user_list';
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** One piece of account data; `roomId` is undefined for global account data. */
+export interface AccountDataAddress {
+  readonly userId: UserId;
+  readonly roomId: RoomId | undefined;
+  readonly type: string;
+}
+
+/** What users keep for themselves, of all rooms or of one. Specification: client-server API, "Client Config". */
+export class AccountData implements AccountDataReader {
+  readonly #storage: Storage;
+  readonly #ignored = new LRUCache<string, ReadonlySet<string>>({ max: MAX_CACHED_IGNORE_LISTS });
+  /** Counts the changed ignore lists: what was read before a change is not kept. */
+  #ignoreChanges = 0;
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+    storage.stream.follow((changes) => {
+      for (const change of changes) {
+        if (change.kind !== 'account-data' || change.type !== IGNORED_USERS) continue;
+        this.#ignoreChanges++;
+        this.#ignored.delete(change.userId);
+      }
+    });
+  }
+
+  /** The content as text; `undefined` when there is none. */
+  async json({ userId, roomId, type }: AccountDataAddress): Promise<string | undefined> {
+    const [row] = await this.#storage.read(selectAccountData, { userId, roomId: roomId ?? '', type });
+    return row?.content_json;
+  }
+
+  async get(address: AccountDataAddress): Promise<JsonObject | undefined> {
+    const json = await this.json(address);
+    return json === undefined ? undefined : JSON.parse(json);
+  }
+
+  /** As a client sets it. Throws M_BAD_JSON (405) for types of the server, M_INVALID_PARAM and M_TOO_LARGE. */
+  async set(address: AccountDataAddress, content: JsonObject): Promise<void> {
+    if (SERVER_CONTROLLED_TYPES.has(address.type)) {
+      const text = `"${address.type}" is kept by the server. It has an endpoint of its own.`;
+      throw new MatrixError('M_BAD_JSON', text, { status: 405 });
+    }
+    if (isLongerThan(address.type, MAX_IDENTIFIER_BYTES)) {
+      throw new MatrixError('M_INVALID_PARAM', `The type may have ${MAX_IDENTIFIER_BYTES} bytes at most.`);
+    }
+    await this.#storage.write((transaction) => writeAccountData(transaction, address, content));
+  }
+
+  async changed(userId: string, ranges: readonly StreamRange[] | undefined): Promise<readonly AccountDataItem[]> {
+    const pages =
+      ranges === undefined
+        ? [await this.#storage.read(selectAllAccountData, { userId })]
+        : await Promise.all(ranges.map((range) => this.#storage.read(selectAccountDataBetween, { userId, ...range })));
+    return pages.flat().map(itemOf);
+  }
+
+  async ignoredUsers(userId: string): Promise<ReadonlySet<string>> {
+    const known = this.#ignored.get(userId);
+    if (known !== undefined) return known;
+    const changes = this.#ignoreChanges;
+    const [row] = await this.#storage.read(selectAccountData, { userId, roomId: '', type: IGNORED_USERS });
+    const ignored = row === undefined ? NOBODY : readIgnoredUsers(JSON.parse(row.content_json), userId);
+    if (changes === this.#ignoreChanges) this.#ignored.set(userId, ignored);
+    return ignored;
+  }
+}
+
+/** Writes account data and publishes it; for the server's own types too. Throws M_TOO_LARGE. */
+export function writeAccountData(
+  transaction: WriteTransaction,
+  address: AccountDataAddress,
+  content: JsonObject,
+): void {
+  const { userId, roomId, type } = address;
+  const contentJson = JSON.stringify(content);
+  if (contentJson.length > MAX_CONTENT_LENGTH) {
+    throw new MatrixError('M_TOO_LARGE', `Account data may have ${MAX_CONTENT_LENGTH} characters of JSON at most.`);
+  }
+  const position = transaction.publish({ kind: 'account-data', userId, roomId, type });
+  const place = { writer: transaction.writer, position };
+  transaction.run(upsertAccountData, { userId, roomId: roomId ?? '', type, contentJson, ...place });
+}
+
+function itemOf(row: AccountDataRow): AccountDataItem {
+  return { roomId: row.room_id === '' ? undefined : row.room_id, type: row.type, contentJson: row.content_json };
+}
+
+/** Clients write the list as they like; what is no list ignores nobody, and nobody ignores himself. */
+function readIgnoredUsers(content: JsonObject, userId: string): ReadonlySet<string> {
+  const users = content.ignored_users;
+  return isJsonObject(users) ? new Set(Object.keys(users).filter((ignored) => ignored !== userId)) : NOBODY;
+}

@@ -1,0 +1,45 @@
+import { defineStatement } from '../statement.ts';
+
+export interface AccountDataRow {
+  /** '' for global account data. */
+  room_id: string;
+  type: string;
+  content_json: string;
+}
+
+export const selectAccountData = defineStatement<
+  { userId: string; roomId: string; type: string },
+  { content_json: string }
+>('select content_json from account_data where user_id = :userId and room_id = :roomId and type = :type');
+
+/** What one writer changed last, with `after` < position <= `upTo`. */
+export const selectAccountDataBetween = defineStatement<
+  { userId: string; writer: number; after: number; upTo: number },
+  AccountDataRow
+>(
+  `select room_id, type, content_json from account_data
+   where user_id = :userId and writer = :writer and position > :after and position <= :upTo
+   order by position`,
+);
+
+export const selectAllAccountData = defineStatement<{ userId: string }, AccountDataRow>(
+  'select room_id, type, content_json from account_data where user_id = :userId order by room_id, type',
+);
+
+export const upsertAccountData = defineStatement<{
+  userId: string;
+  roomId: string;
+  type: string;
+  contentJson: string;
+  writer: number;
+  position: number;
+}>(
+  `insert into account_data (user_id, room_id, type, content_json, writer, position)
+   values (:userId, :roomId, :type, :contentJson, :writer, :position)
+   on conflict (user_id, room_id, type) do update set
+     content_json = excluded.content_json, writer = excluded.writer, position = excluded.position`,
+);
+
+export const deleteAllAccountData = defineStatement<{ userId: string }>(
+  'delete from account_data where user_id = :userId',
+);

@@ -1,0 +1,48 @@
+import { defineStatement } from '../statement.ts';
+
+export interface UserRow {
+  user_id: string;
+  password_hash: string | null;
+  created_ts: number;
+  is_admin: number;
+  is_deactivated: number;
+}
+
+const USER_COLUMNS = 'user_id, password_hash, created_ts, is_admin, is_deactivated';
+
+export const selectUser = defineStatement<{ userId: string }, UserRow>(
+  `select ${USER_COLUMNS} from users where user_id = :userId`,
+);
+
+/** A page of the users in the order of their IDs. */
+export const selectUsersAfter = defineStatement<{ after: string; limit: number }, UserRow>(
+  `select ${USER_COLUMNS} from users where user_id > :after order by user_id limit :limit`,
+);
+
+export const selectAnyUser = defineStatement<Record<string, never>, { user_id: string }>(
+  'select user_id from users limit 1',
+);
+
+/** Changes nothing when the name is taken. */
+export const insertUser = defineStatement<{
+  userId: string;
+  passwordHash: string | null;
+  createdTs: number;
+  isAdmin: number;
+}>(
+  `insert into users (user_id, password_hash, created_ts, is_admin, is_deactivated)
+   values (:userId, :passwordHash, :createdTs, :isAdmin, 0) on conflict (user_id) do nothing`,
+);
+
+/** Changes nothing when the account is deactivated. */
+export const updatePassword = defineStatement<{ userId: string; passwordHash: string }>(
+  'update users set password_hash = :passwordHash where user_id = :userId and is_deactivated = 0',
+);
+
+export const updateAdministrator = defineStatement<{ userId: string; isAdmin: number }>(
+  'update users set is_admin = :isAdmin where user_id = :userId and is_deactivated = 0',
+);
+
+export const updateDeactivated = defineStatement<{ userId: string }>(
+  'update users set is_deactivated = 1, is_admin = 0, password_hash = null where user_id = :userId',
+);
