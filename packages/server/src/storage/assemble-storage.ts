@@ -41,6 +41,8 @@ export interface SavedState {
   /** The writer that this process is, and its last group. */
   readonly writer: number;
   readonly lastGroup: number;
+  /** Made when this process opened the database; whoever opens it as the same writer later writes another one. */
+  readonly holder: string;
   /** Of all writers. */
   readonly positions: ReadonlyMap<number, number>;
 }
@@ -71,6 +73,15 @@ export function assembleStorage(parts: StorageParts): Storage {
     return rows as R[];
   }
 
+  let closed: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
+    try {
+      await committer.close();
+    } finally {
+      await reader.close();
+    }
+  }
+
   return {
     async read(statement, parameters) {
       const compiled = compiler.compile(statement);
@@ -85,12 +96,9 @@ export function assembleStorage(parts: StorageParts): Storage {
     builder: createQueryBuilder(adapter.dialect),
     databaseTag: state.databaseTag,
     tally,
-    async close() {
-      try {
-        await committer.close();
-      } finally {
-        await reader.close();
-      }
+    close() {
+      closed ??= closeAll();
+      return closed;
     },
   };
 }

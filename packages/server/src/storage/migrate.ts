@@ -67,6 +67,7 @@ function messageOf(error: unknown): string {
 /** Letters and digits that nobody takes for one another. There are 32, so that a byte gives one without preference. */
 const TAG_ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
 const TAG_LENGTH = 6;
+const HOLDER_LENGTH = 20;
 
 /** What the migrated database says of itself; makes its tag and the row of this writer when it is new. */
 export async function loadSavedState(
@@ -75,22 +76,28 @@ export async function loadSavedState(
   random: Random,
 ): Promise<SavedState> {
   const [one, two] = [connection.adapter.placeholder(1), connection.adapter.placeholder(2)];
-  const letters = Array.from(random.bytes(TAG_LENGTH), (byte) => TAG_ALPHABET[byte % TAG_ALPHABET.length]);
-  await connection.execute(`insert into meta (name, value) values (${one}, ${two}) on conflict (name) do nothing`, [
-    'database_tag',
-    letters.join(''),
-  ]);
+  const holder = makeName(random, HOLDER_LENGTH);
   await connection.execute(
-    `insert into writers (writer, position, last_group) values (${one}, 0, 0) on conflict (writer) do nothing`,
-    [writer],
+    `insert into meta (name, value) values ('database_tag', ${one}) on conflict (name) do nothing`,
+    [makeName(random, TAG_LENGTH)],
   );
-  const [tag] = await connection.execute(`select value from meta where name = ${one}`, ['database_tag']);
+  await connection.execute(
+    `insert into writers (writer, position, last_group, holder) values (${one}, 0, 0, ${two})
+      on conflict (writer) do update set holder = excluded.holder`,
+    [writer, holder],
+  );
+  const [tag] = await connection.execute("select value from meta where name = 'database_tag'");
   const writers = await connection.execute('select writer, position, last_group from writers order by writer');
-  const own = writers.find((row) => Number(row.writer) === writer);
+  const own = writers.find((row) => row.writer === writer);
   return {
     databaseTag: String(tag?.value),
     writer,
     lastGroup: Number(own?.last_group),
+    holder,
     positions: new Map(writers.map((row) => [Number(row.writer), Number(row.position)])),
   };
+}
+
+function makeName(random: Random, length: number): string {
+  return Array.from(random.bytes(length), (byte) => TAG_ALPHABET[byte % TAG_ALPHABET.length]).join('');
 }

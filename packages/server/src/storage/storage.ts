@@ -34,7 +34,7 @@ export interface Storage {
   readonly databaseTag: string;
   /** What was done so far; tests count with it. */
   readonly tally: StorageTally;
-  /** Writes what is pending, then closes. */
+  /** Writes what is pending, then closes. May be called again. */
   close(): Promise<void>;
 }
 

@@ -10,9 +10,11 @@ export const groundFloor: Migration = {
   name: 'ground-floor',
   statements: [
     // ---- The counter of each writer: what it has committed.
-    // Here position is an upper bound of what was given out, see group-committer.ts. last_group numbers its commits.
+    // Here position is an upper bound of what was given out, see group-committer.ts. last_group numbers its commits,
+    // holder is made by each process that becomes this writer.
     `create table writers (
-      writer {bigint} primary key, position {bigint} not null, last_group {bigint} not null){end}`,
+      writer {bigint} primary key, position {bigint} not null, last_group {bigint} not null,
+      holder {text} not null){end}`,
     // What is said of the database itself: database_tag.
     'create table meta (name {text} primary key, value {text} not null){end}',
 
