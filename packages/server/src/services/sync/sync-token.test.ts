@@ -21,6 +21,7 @@ describe('a sync token', () => {
         .record({ 1: position, 2: position })
         .map((one) => new Map([[1, one[1]] as const, [2, one[2]] as const])),
       sticky: fc.option(cursor, { nil: undefined }),
+      toDeviceUpTo: fc.option(position, { nil: undefined }),
     });
     fc.assert(
       fc.property(token, (value) => {
@@ -39,7 +40,10 @@ describe('a sync token', () => {
     ['s1_abc123_3-1', 'in the future'],
     ['s1_abc123_1--5', 'not a sync token'],
     ['s1_abc123_1-5_', 'not a sync token'],
-    ['s1_abc123_1-5_1.2.x y', 'not a sync token'],
+    ['s1_abc123_1-5_k1.2.x y', 'not a sync token'],
+    ['s1_abc123_1-5_k', 'not a sync token'],
+    ['s1_abc123_1-5_d1_d2', 'not a sync token'],
+    ['s1_abc123_1-5_x1', 'not a sync token'],
     [`s1_abc123_${'1-5.'.repeat(4_000)}`, 'not a sync token'],
   ])('%s is refused: %s', (text, why) => {
     expect(() => parse(text)).toThrow(why);

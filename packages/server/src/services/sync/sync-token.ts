@@ -5,14 +5,17 @@ import type { StickyCursor } from '../sticky-events/sticky-cursor.ts';
 /**
  * What `next_batch`, `prev_batch`, `from`, `to` and `at` are made of: opaque to clients, the same for all endpoints.
  *
- * `s1_TAG_VECTOR[_STICKY]`: version 1, the tag of this database, for each writer `number-position` joined by dots, and
- * where the sticky section has more to give `effective.due[.delivered…]`, the delivered positions as differences. All
- * numbers in base 36. A place in one room's timeline is `t1_TAG_INDEX`.
+ * `s1_TAG_VECTOR[_kSTICKY][_dDEVICE]`: version 1, the tag of this database, for each writer `number-position` joined by
+ * dots; where the sticky section has more to give `effective.due[.delivered…]`, the delivered positions as differences;
+ * where to-device messages have, the position they have come to. Numbers in base 36. A place in one room's timeline is
+ * `t1_TAG_INDEX`.
  */
 export interface SyncToken {
   readonly vector: StreamVector;
   /** How far the sticky section has come; `undefined` when everything due at `vector` was delivered. */
   readonly sticky: StickyCursor | undefined;
+  /** How far to-device messages have come; `undefined` when all up to `vector` were delivered. */
+  readonly toDeviceUpTo: number | undefined;
 }
 
 /** Longest token we take, in characters; our own are far shorter. */
@@ -22,8 +25,9 @@ export const MAX_DELIVERED_AHEAD = 1_000;
 
 export function formatSyncToken(token: SyncToken, databaseTag: string): string {
   const vector = [...token.vector].map(([writer, position]) => `${base36(writer)}-${base36(position)}`).join('.');
-  const sticky = token.sticky === undefined ? '' : `_${formatCursor(token.sticky)}`;
-  return `s1_${databaseTag}_${vector}${sticky}`;
+  const sticky = token.sticky === undefined ? '' : `_k${formatCursor(token.sticky)}`;
+  const toDevice = token.toDeviceUpTo === undefined ? '' : `_d${base36(token.toDeviceUpTo)}`;
+  return `s1_${databaseTag}_${vector}${sticky}${toDevice}`;
 }
 
 /**
@@ -36,20 +40,30 @@ export function parseSyncToken(
 ): SyncToken {
   const invalid = (why: string) =>
     new MatrixError('M_INVALID_PARAM', `${parameter} ${why}. Leave it out to start with an initial sync.`);
-  const parts = text.split('_');
-  if (text.length > MAX_TOKEN_LENGTH || parts[0] !== 's1' || parts.length < 3 || parts.length > 4) {
-    throw invalid('is not a sync token of this server');
-  }
-  if (parts[1] !== databaseTag) throw invalid('is a token of another server or another database');
-  const vector = parseVector(parts[2] ?? '');
-  if (vector === undefined) throw invalid('is not a sync token of this server');
+  const [kind, tag, places = '', ...rests] = text.split('_');
+  if (text.length > MAX_TOKEN_LENGTH || kind !== 's1') throw invalid('is not a sync token of this server');
+  if (tag !== databaseTag) throw invalid('is a token of another server or another database');
+  const vector = parseVector(places);
+  const rest = parseRests(rests);
+  if (vector === undefined || rest === undefined) throw invalid('is not a sync token of this server');
   for (const [writer, position] of vector) {
     if (position > (current.get(writer) ?? 0)) throw invalid('lies in the future of this server');
   }
-  if (parts[3] === undefined) return { vector, sticky: undefined };
-  const sticky = parseCursor(parts[3]);
-  if (sticky === undefined) throw invalid('is not a sync token of this server');
-  return { vector, sticky };
+  return { vector, ...rest };
+}
+
+function parseRests(rests: readonly string[]): Omit<SyncToken, 'vector'> | undefined {
+  let sticky: StickyCursor | undefined;
+  let toDeviceUpTo: number | undefined;
+  for (const rest of rests) {
+    const text = rest.slice(1);
+    if (rest.startsWith('k') && sticky === undefined) sticky = parseCursor(text);
+    else if (rest.startsWith('d') && toDeviceUpTo === undefined) toDeviceUpTo = parseBase36(text);
+    else return undefined;
+  }
+  return rests.length === [sticky, toDeviceUpTo].filter((one) => one !== undefined).length
+    ? { sticky, toDeviceUpTo }
+    : undefined;
 }
 
 /** A place between events of one room's timeline: what is older has a `room_index` up to this. */
@@ -77,7 +91,7 @@ function formatCursor({ passed, delivered }: StickyCursor): string {
 
 function parseVector(text: string): StreamVector | undefined {
   const vector = new Map<number, number>();
-  for (const entry of text === '' ? [] : text.split('.')) {
+  for (const entry of text.split('.')) {
     const [writer, position, ...rest] = entry.split('-').map(parseBase36);
     if (writer === undefined || position === undefined || rest.length > 0 || vector.has(writer)) return undefined;
     vector.set(writer, position);

@@ -1,0 +1,56 @@
+import type { RoomEvent } from '../rooms/room-event.ts';
+import { keepFields } from './event-fields.ts';
+import type { JoinedRoom } from './joined-room.ts';
+import type { LeftRoom } from './other-rooms.ts';
+import type { SyncRequest } from './sync-request.ts';
+import type { SyncSources } from './sync-sources.ts';
+import { formatTimelineToken } from './sync-token.ts';
+
+/** Turns what was read into the texts that an answer is joined from (decision 4: serialize once). */
+export class AnswerText {
+  readonly #request: SyncRequest;
+  readonly #sources: SyncSources;
+
+  constructor(request: SyncRequest, sources: SyncSources) {
+    this.#request = request;
+    this.#sources = sources;
+  }
+
+  async joinedRoom(answer: JoinedRoom, sticky: readonly RoomEvent[]): Promise<string> {
+    const { settings } = this.#sources;
+    const parts = [await this.#timeline(answer), await this.#state(answer.state)];
+    parts.push(`"account_data":{"events":[${answer.accountData.join()}]}`);
+    parts.push(`"ephemeral":{"events":[${answer.ephemeral.join()}]}`);
+    if (answer.unread !== undefined) parts.push(answer.unread);
+    if (answer.summary !== undefined) parts.push(`"summary":${answer.summary}`);
+    if (sticky.length > 0) {
+      // clients.md, "Sticky events" 2: each of them carries its room_id.
+      parts.push(`"${settings.stickySectionName}":{"events":[${await this.#events(sticky, true)}]}`);
+    }
+    return `{${parts.join()}}`;
+  }
+
+  async leftRoom(answer: LeftRoom): Promise<string> {
+    return `{${await this.#timeline(answer)},${await this.#state(answer.state)}}`;
+  }
+
+  async #timeline({ timeline, isLimited, startsAfter }: JoinedRoom | LeftRoom): Promise<string> {
+    const previous = formatTimelineToken(startsAfter, this.#sources.storage.databaseTag);
+    const events = await this.#events(timeline, false);
+    return `"timeline":{"events":[${events}],"limited":${isLimited},"prev_batch":"${previous}"}`;
+  }
+
+  async #state(state: readonly RoomEvent[]): Promise<string> {
+    const name = this.#request.stateAfterName ?? 'state';
+    return `"${name}":{"events":[${await this.#events(state, false)}]}`;
+  }
+
+  async #events(events: readonly RoomEvent[], withRoomId: boolean): Promise<string> {
+    if (events.length === 0) return '';
+    const { userId, deviceId, filter } = this.#request;
+    if (filter.eventFormat === 'federation') return events.map((event) => JSON.stringify(event.pdu.json)).join();
+    const texts = await this.#sources.rooms.present(events, { userId, deviceId, withRoomId });
+    const { eventFields } = filter;
+    return (eventFields === undefined ? texts : texts.map((text) => keepFields(text, eventFields))).join();
+  }
+}

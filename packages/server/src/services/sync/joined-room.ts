@@ -1,0 +1,142 @@
+import type { AccountDataItem } from '../accounts/account-data-reader.ts';
+import type { MembershipRecord } from '../rooms/membership-reader.ts';
+import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import type { LazyMembers } from './lazy-members.ts';
+import { typePassesIn } from './section-filter.ts';
+import { readStateSection } from './state-section.ts';
+import { readSummary } from './summary-section.ts';
+import type { RoomNews } from './sync-news.ts';
+import { isNews, type SyncRange } from './sync-range.ts';
+import type { SyncRequest } from './sync-request.ts';
+import type { SyncSources } from './sync-sources.ts';
+import { readTimeline } from './timeline-section.ts';
+
+export interface JoinedRoomQuery {
+  readonly request: SyncRequest;
+  readonly room: RoomRecord;
+  readonly membership: MembershipRecord;
+  readonly range: SyncRange;
+  /** What is known to have happened in this room; `undefined`: anything may have. */
+  readonly news: RoomNews | undefined;
+  readonly accountData: readonly AccountDataItem[];
+}
+
+/** What one joined room has for the client; each part is `undefined` or empty where there is nothing to tell. */
+export interface JoinedRoom {
+  readonly room: RoomRecord;
+  readonly timeline: readonly RoomEvent[];
+  readonly isLimited: boolean;
+  readonly startsAfter: number;
+  readonly state: readonly RoomEvent[];
+  /** JSON texts. */
+  readonly summary: string | undefined;
+  readonly ephemeral: readonly string[];
+  readonly accountData: readonly string[];
+  readonly unread: string | undefined;
+}
+
+/** Reads one joined room for one answer; `undefined` when nothing in it is new. */
+export async function readJoinedRoom(
+  query: JoinedRoomQuery,
+  sources: SyncSources,
+  lazy: LazyMembers,
+): Promise<JoinedRoom | undefined> {
+  const { request, room, membership, range, news } = query;
+  const joinedAt = { writer: membership.writer, position: membership.joinedPosition ?? 0 };
+  const isNewToUser = range.since === undefined || isNews(range, joinedAt);
+  const isWhole = isNewToUser || request.fullState;
+  const mayHaveEvents = isWhole || news === undefined || news.events;
+  const timeline = mayHaveEvents
+    ? await readTimeline({ request, room, membership, range, isNewToUser }, sources)
+    : { events: [], isLimited: false, startsAfter: 0, last: undefined };
+  const hasEvents = timeline.last !== undefined;
+  const last = hasEvents || !isWhole ? timeline.last : await newestEvent(query, sources);
+  const state =
+    isWhole || hasEvents
+      ? await readStateSection(
+          {
+            request,
+            room,
+            range,
+            isWhole,
+            timeline: timeline.events,
+            last,
+            isLimited: timeline.isLimited,
+            mayHaveChanged: news === undefined || news.state,
+          },
+          sources,
+          lazy,
+        )
+      : [];
+  const ephemeral = await readEphemeral(query, isNewToUser, sources);
+  const accountData = accountDataEvents(query);
+  const isSomething =
+    isWhole || timeline.events.length + state.length + ephemeral.length + accountData.length > 0 || timeline.isLimited;
+  const mayHaveUnread = isWhole || hasEvents || news === undefined || news.receipts;
+  if (!isSomething) return undefined;
+  const membersChanged = isWhole || (hasEvents && (news === undefined || news.members));
+  return {
+    room,
+    timeline: timeline.events,
+    isLimited: timeline.isLimited,
+    startsAfter: timeline.startsAfter,
+    state,
+    summary: membersChanged ? await readSummary(room, request.userId, sources) : undefined,
+    ephemeral,
+    accountData,
+    unread: mayHaveUnread ? await readUnread(query, sources) : undefined,
+  };
+}
+
+async function newestEvent({ room, range }: JoinedRoomQuery, sources: SyncSources): Promise<RoomEvent | undefined> {
+  const end = await sources.timeline.roomIndexAt(room, range.upTo);
+  const page = await sources.timeline.page({
+    room,
+    after: Number.MIN_SAFE_INTEGER,
+    before: end + 1,
+    limit: 1,
+    direction: 'backwards',
+    filter: undefined,
+  });
+  return page.events[0];
+}
+
+async function readEphemeral(query: JoinedRoomQuery, isNewToUser: boolean, sources: SyncSources): Promise<string[]> {
+  const { request, room, range, news } = query;
+  const filter = request.filter.room.ephemeral;
+  const found: string[] = [];
+  if ((isNewToUser || news === undefined || news.receipts) && typePassesIn(filter, room.roomId, 'm.receipt')) {
+    const ranges = isNewToUser ? undefined : range.ranges;
+    const content = await sources.ephemeral.receipts(room, request.userId, ranges);
+    if (content !== undefined) found.push(JSON.stringify({ type: 'm.receipt', content }));
+  }
+  if ((isNewToUser || news === undefined || news.typing) && typePassesIn(filter, room.roomId, 'm.typing')) {
+    const userIds = sources.ephemeral.typing(room.roomId);
+    const isChanged = isNewToUser ? userIds.length > 0 : sources.ephemeral.typingChangedIn(room.roomId, range.ranges);
+    if (isChanged) found.push(JSON.stringify({ type: 'm.typing', content: { user_ids: userIds } }));
+  }
+  return found;
+}
+
+function accountDataEvents({ request, room, accountData }: JoinedRoomQuery): string[] {
+  return accountData
+    .filter(({ type }) => typePassesIn(request.filter.room.accountData, room.roomId, type))
+    .map(({ type, contentJson }) => `{"type":${JSON.stringify(type)},"content":${contentJson}}`);
+}
+
+/** `unread_notifications`, and `unread_thread_notifications` for clients that ask to have threads apart. */
+async function readUnread({ request, room }: JoinedRoomQuery, sources: SyncSources): Promise<string> {
+  const { all, main, threads } = await sources.unread.counts(room, request.userId);
+  const isByThread = request.filter.room.timeline.unreadThreadNotifications;
+  const { notifications, highlights } = isByThread ? main : all;
+  const roomCounts = `"unread_notifications":${countText(notifications, highlights)}`;
+  if (!isByThread) return roomCounts;
+  const texts = Object.entries(threads).map(
+    ([root, count]) => `${JSON.stringify(root)}:${countText(count.notifications, count.highlights)}`,
+  );
+  return `${roomCounts},"unread_thread_notifications":{${texts.join()}}`;
+}
+
+function countText(notifications: number, highlights: number): string {
+  return `{"notification_count":${notifications},"highlight_count":${highlights}}`;
+}

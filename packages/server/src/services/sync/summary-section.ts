@@ -1,0 +1,41 @@
+import { selectHeroes } from '../../storage/queries/sync.ts';
+import type { RoomRecord } from '../rooms/room-event.ts';
+import type { SyncSources } from './sync-sources.ts';
+
+/** Members that a room without a name is named after. Specification: client-server API, "Calculating the display name". */
+const MAX_HEROES = 5;
+
+/** The `summary` of a room, as JSON text: counts, and heroes where the room has no name of its own. */
+export async function readSummary(room: RoomRecord, userId: string, sources: SyncSources): Promise<string> {
+  const counts = await sources.memberships.counts(room);
+  const summary: Record<string, unknown> = {
+    'm.joined_member_count': counts.joined,
+    'm.invited_member_count': counts.invited,
+  };
+  if (!(await hasName(room, sources))) summary['m.heroes'] = await readHeroes(room, userId, sources);
+  return JSON.stringify(summary);
+}
+
+async function hasName(room: RoomRecord, sources: SyncSources): Promise<boolean> {
+  const name = (await sources.state.current(room, 'm.room.name', ''))?.pdu.content.name;
+  if (typeof name === 'string' && name !== '') return true;
+  const alias = (await sources.state.current(room, 'm.room.canonical_alias', ''))?.pdu.content.alias;
+  return typeof alias === 'string' && alias !== '';
+}
+
+/** Who is there or invited; if nobody else is, who was. */
+async function readHeroes(room: RoomRecord, userId: string, sources: SyncSources): Promise<string[]> {
+  for (const memberships of [
+    ['join', 'invite'],
+    ['leave', 'ban'],
+  ]) {
+    const rows = await sources.storage.read(selectHeroes, {
+      roomNid: room.nid,
+      userId,
+      memberships,
+      limit: MAX_HEROES,
+    });
+    if (rows.length > 0) return rows.map((row) => row.user_id);
+  }
+  return [];
+}

@@ -1,0 +1,25 @@
+import type { StreamRange, StreamVector } from '../../storage/stream.ts';
+import { rangesBetween } from '../../storage/stream.ts';
+
+/** The stretch of the stream that one answer tells about. */
+export interface SyncRange {
+  /** `undefined` for an initial sync. */
+  readonly since: StreamVector | undefined;
+  readonly upTo: StreamVector;
+  /** The same, writer by writer. */
+  readonly ranges: readonly StreamRange[];
+}
+
+export function syncRange(since: StreamVector | undefined, upTo: StreamVector): SyncRange {
+  return { since, upTo, ranges: rangesBetween(since, upTo) };
+}
+
+/** Did this place come after what `since` has seen? For an initial sync everything did. */
+export function isNews(range: SyncRange, place: { readonly writer: number; readonly position: number }): boolean {
+  return place.position > (range.since?.get(place.writer) ?? 0);
+}
+
+/** Is this place beyond what the answer tells? Then it is committed, and about to be published. */
+export function isBeyond(range: SyncRange, place: { readonly writer: number; readonly position: number }): boolean {
+  return place.position > (range.upTo.get(place.writer) ?? 0);
+}
