@@ -1,4 +1,5 @@
 import type { JsonObject } from '@limpet/protocol/json';
+import type { StickyNames } from '@limpet/sticky/sticky-names';
 import type { RoomEvent } from './room-event.ts';
 
 /** What one viewer's copy of an event has of its own. */
@@ -11,12 +12,18 @@ export interface EventViewing {
   readonly membership: string | undefined;
   /** `room_id` is left out in the timeline of `/sync` and there in most other places (sticky section included). */
   readonly withRoomId: boolean;
-  /** The redaction event, already in the client's form, if this one was redacted. */
-  readonly redactedBecause: string | undefined;
+  /** The redaction event, if this one was redacted. */
+  readonly redactedBecause: RoomEvent | undefined;
   /** For a state event: what the slot held before. */
   readonly previous: RoomEvent | undefined;
-  /** Which names of sticky events are written (see `sticky-events.md`, "Names on the wire"). */
-  readonly stableNames: boolean;
+}
+
+/** How sticky events are shown to clients; from the configuration. */
+export interface StickyPresentation {
+  /** With the feature off, nothing says what is left of an event (A6). */
+  readonly isEnabled: boolean;
+  /** The names that are written (see `sticky-events.md`, "Names on the wire"); both are read. */
+  readonly names: StickyNames;
 }
 
 /**

@@ -1,0 +1,139 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../../platform/clock.ts';
+import type { EventStore } from './event-store.ts';
+import type { HistoricalState } from './historical-state.ts';
+import { type HistoryVisibility, historyVisibilityOf, maySee, membershipOf } from './history-visibility.ts';
+import type { Membership, MembershipReader, MembershipRecord } from './membership-reader.ts';
+import type { RoomEvent, RoomRecord } from './room-event.ts';
+import { stickyEndOf } from './sticky-end.ts';
+
+/** How many member events back from the present one the end of the last join is looked for. */
+const MAX_MEMBER_EVENTS_BACK = 20;
+/** Ends of joins kept in memory. */
+const MAX_CACHED_ENDS = 10_000;
+
+interface SightParts {
+  readonly events: EventStore;
+  readonly memberships: MembershipReader;
+  readonly history: HistoricalState;
+  readonly clock: Clock;
+  /** A6: with the feature off a sticky event is seen like any other. */
+  readonly stickyEnabled: boolean;
+}
+
+/** An event in a timeline, with the snapshot before it. */
+interface SeenAt {
+  readonly event: RoomEvent;
+  readonly snapshotNid: number;
+}
+
+/**
+ * Decides which events a user may see (`history-visibility.ts` has the rule), with as few reads as the rule allows: none
+ * for what the user's being joined decides alone, one for the visibility at all events, one for the memberships.
+ */
+export class EventSight {
+  readonly #parts: SightParts;
+  /** By the nid of the present member event: the `room_index` where the last join ended, `-Infinity` when there was none. */
+  readonly #joinEnds = new LRUCache<number, number>({ max: MAX_CACHED_ENDS });
+
+  constructor(parts: SightParts) {
+    this.#parts = parts;
+  }
+
+  async visibleTo(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
+    const places = events.flatMap(placeOf);
+    const record = await this.#parts.memberships.of(room, userId);
+    if (record?.isForgotten === true) return [];
+    const seen = new Set<RoomEvent>();
+    const isJoined = record?.membership === 'join';
+    let open = places;
+    if (isJoined) open = this.#takeSticky(open, seen);
+    if (open.length > 0) {
+      const visibilities = await this.#visibilitiesAt(open);
+      open = open.filter(({ event, snapshotNid }) => {
+        const here = visibilitiesOf(event, visibilities.get(snapshotNid));
+        // Rule 1, and rule 3 for who is joined now: that is after every event.
+        const isSeen = here.includes('world_readable') || (isJoined && here.includes('shared'));
+        if (isSeen) seen.add(event);
+        return !isSeen;
+      });
+      if (open.length > 0 && record !== undefined) await this.#takeByMembership(open, record, { visibilities, seen });
+    }
+    return events.filter((event) => seen.has(event));
+  }
+
+  /** C7: what is still sticky passes for who is joined. */
+  #takeSticky(open: readonly SeenAt[], seen: Set<RoomEvent>): SeenAt[] {
+    if (!this.#parts.stickyEnabled) return [...open];
+    const nowMs = this.#parts.clock.nowMs();
+    return open.filter(({ event }) => {
+      const isSticky = (stickyEndOf(event) ?? 0) > nowMs;
+      if (isSticky) seen.add(event);
+      return !isSticky;
+    });
+  }
+
+  #visibilitiesAt(open: readonly SeenAt[]): Promise<Map<number, HistoryVisibility>> {
+    return this.#parts.history.visibilities(open.map(({ snapshotNid }) => snapshotNid));
+  }
+
+  async #takeByMembership(
+    open: readonly SeenAt[],
+    record: MembershipRecord,
+    { visibilities, seen }: { visibilities: ReadonlyMap<number, HistoryVisibility>; seen: Set<RoomEvent> },
+  ): Promise<void> {
+    const { userId } = record;
+    const memberships = await this.#parts.history.memberships(
+      open.map(({ snapshotNid }) => snapshotNid),
+      userId,
+    );
+    // For who is joined now, `shared` was decided before.
+    const joinEnd = record.membership === 'join' ? undefined : await this.#joinEnd(record);
+    for (const { event, snapshotNid } of open) {
+      const sight = {
+        visibilities: visibilitiesOf(event, visibilities.get(snapshotNid)),
+        memberships: membershipsOf(event, userId, memberships.get(snapshotNid)),
+        joinedLater: joinEnd === undefined || (event.place?.roomIndex ?? Number.POSITIVE_INFINITY) < joinEnd,
+      };
+      if (maySee(sight)) seen.add(event);
+    }
+  }
+
+  /** Where the last join of somebody who is not joined now ended. */
+  async #joinEnd(record: MembershipRecord): Promise<number> {
+    const known = this.#joinEnds.get(record.eventNid);
+    if (known !== undefined) return known;
+    const end = await this.#findJoinEnd(record);
+    this.#joinEnds.set(record.eventNid, end);
+    return end;
+  }
+
+  async #findJoinEnd({ eventNid, userId }: MembershipRecord): Promise<number> {
+    let nid: number | undefined = eventNid;
+    for (let back = 0; back < MAX_MEMBER_EVENTS_BACK && nid !== undefined; back += 1) {
+      const event: RoomEvent | undefined = (await this.#parts.events.byNids([nid])).get(nid);
+      if (event?.stateBefore === undefined || event.place === undefined) break;
+      nid = (await this.#parts.history.slotAt([event.stateBefore], 'm.room.member', userId)).get(event.stateBefore);
+      const before = nid === undefined ? undefined : (await this.#parts.events.byNids([nid])).get(nid);
+      if (membershipOf(before?.pdu) === 'join') return event.place.roomIndex;
+    }
+    return Number.NEGATIVE_INFINITY;
+  }
+}
+
+/** Outliers and refused events are seen by nobody. */
+function placeOf(event: RoomEvent): SeenAt[] {
+  const { stateBefore, place, isRejected, isSoftFailed } = event;
+  if (stateBefore === undefined || place === undefined || isRejected || isSoftFailed) return [];
+  return [{ event, snapshotNid: stateBefore }];
+}
+
+function visibilitiesOf(event: RoomEvent, before: HistoryVisibility = 'shared'): HistoryVisibility[] {
+  const { type, stateKey } = event.pdu;
+  return type === 'm.room.history_visibility' && stateKey === '' ? [before, historyVisibilityOf(event.pdu)] : [before];
+}
+
+function membershipsOf(event: RoomEvent, userId: string, before: Membership = 'leave'): Membership[] {
+  const { type, stateKey } = event.pdu;
+  return type === 'm.room.member' && stateKey === userId ? [before, membershipOf(event.pdu)] : [before];
+}

@@ -1,0 +1,95 @@
+import { stateMapKey } from '@limpet/protocol/pdu';
+import { LRUCache } from 'lru-cache';
+import { selectSlotsOfSnapshots } from '../../storage/queries/event-details.ts';
+import { selectSlot } from '../../storage/queries/state.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { EventStore } from './event-store.ts';
+import { type HistoryVisibility, historyVisibilityOf, membershipOf } from './history-visibility.ts';
+import type { Membership } from './membership-reader.ts';
+
+/** Snapshots whose history visibility is kept in memory. */
+const MAX_CACHED_VISIBILITIES = 100_000;
+/** Memberships of one user at one snapshot that are kept in memory. */
+const MAX_CACHED_MEMBERSHIPS = 100_000;
+/** Users whose slot's number is kept in memory. */
+const MAX_CACHED_SLOTS = 50_000;
+
+/**
+ * Two things about the past, without putting whole snapshots together: the history visibility and one user's membership.
+ * A snapshot never changes, so neither does an answer; a read asks for all snapshots of a list at once.
+ */
+export class HistoricalState {
+  readonly #storage: Storage;
+  readonly #events: EventStore;
+  readonly #visibilities = new LRUCache<number, HistoryVisibility>({ max: MAX_CACHED_VISIBILITIES });
+  readonly #memberships = new LRUCache<string, Membership>({ max: MAX_CACHED_MEMBERSHIPS });
+  readonly #slotNids = new LRUCache<string, number>({ max: MAX_CACHED_SLOTS });
+
+  constructor(storage: Storage, events: EventStore) {
+    this.#storage = storage;
+    this.#events = events;
+  }
+
+  async visibilities(snapshotNids: readonly number[]): Promise<Map<number, HistoryVisibility>> {
+    const { found, missing } = partition(snapshotNids, (nid) => this.#visibilities.get(nid));
+    if (missing.length > 0) {
+      const slots = await this.slotAt(missing, 'm.room.history_visibility', '');
+      const events = await this.#events.byNids([...new Set(slots.values())]);
+      for (const nid of missing) {
+        const visibility = historyVisibilityOf(events.get(slots.get(nid) ?? 0)?.pdu);
+        this.#visibilities.set(nid, visibility);
+        found.set(nid, visibility);
+      }
+    }
+    return found;
+  }
+
+  async memberships(snapshotNids: readonly number[], userId: string): Promise<Map<number, Membership>> {
+    const { found, missing } = partition(snapshotNids, (nid) => this.knownMembership(nid, userId));
+    if (missing.length > 0) {
+      const slots = await this.slotAt(missing, 'm.room.member', userId);
+      const events = await this.#events.byNids([...new Set(slots.values())]);
+      for (const nid of missing) {
+        const membership = membershipOf(events.get(slots.get(nid) ?? 0)?.pdu);
+        this.#memberships.set(`${nid} ${userId}`, membership);
+        found.set(nid, membership);
+      }
+    }
+    return found;
+  }
+
+  /** The membership at this snapshot, if it is in memory. */
+  knownMembership(snapshotNid: number, userId: string): Membership | undefined {
+    return this.#memberships.get(`${snapshotNid} ${userId}`);
+  }
+
+  /** What one slot holds in each of these snapshots: snapshot nid to event nid; empty ones are left out. */
+  async slotAt(snapshotNids: readonly number[], type: string, stateKey: string): Promise<Map<number, number>> {
+    const slotNid = await this.#slotNid(type, stateKey);
+    if (slotNid === undefined) return new Map();
+    const rows = await this.#storage.read(selectSlotsOfSnapshots, { snapshotNids, slotNids: [slotNid] });
+    const held = new Map(rows.map((row) => [row.snapshot_nid, row.event_nid]));
+    for (const [snapshotNid, eventNid] of held) if (eventNid === 0) held.delete(snapshotNid);
+    return held;
+  }
+
+  async #slotNid(type: string, stateKey: string): Promise<number | undefined> {
+    const key = stateMapKey(type, stateKey);
+    const known = this.#slotNids.get(key);
+    if (known !== undefined) return known;
+    const [row] = await this.#storage.read(selectSlot, { type, stateKey });
+    if (row !== undefined) this.#slotNids.set(key, row.slot_nid);
+    return row?.slot_nid;
+  }
+}
+
+function partition<Value>(nids: readonly number[], known: (nid: number) => Value | undefined) {
+  const found = new Map<number, Value>();
+  const missing: number[] = [];
+  for (const nid of new Set(nids)) {
+    const value = known(nid);
+    if (value === undefined) missing.push(nid);
+    else found.set(nid, value);
+  }
+  return { found, missing };
+}

@@ -1,0 +1,104 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { PresentEvent, StickyPresentation } from './client-event.ts';
+import { EventDetails } from './event-details.ts';
+import { EventSight } from './event-sight.ts';
+import type { EventStore } from './event-store.ts';
+import { HistoricalState } from './historical-state.ts';
+import { membershipOf } from './history-visibility.ts';
+import type { MembershipReader, MembershipRecord } from './membership-reader.ts';
+import { createPresentEvent } from './present-event.ts';
+import type { RoomEvent, RoomRecord } from './room-event.ts';
+import type { EventViewer, RoomReader } from './room-reader.ts';
+import type { RoomStateReader } from './room-state.ts';
+import { STRIPPED_STATE_TYPES, stripEvent } from './strip-event.ts';
+
+/** What rooms are seen through. */
+export interface RoomViewsParts {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly events: EventStore;
+  readonly state: RoomStateReader;
+  readonly memberships: MembershipReader;
+  readonly sticky: StickyPresentation;
+}
+
+/** Shows events of rooms to their viewers: whether they may see them, and what they look like. */
+export class RoomViews implements RoomReader {
+  readonly #parts: RoomViewsParts;
+  readonly #details: EventDetails;
+  readonly #history: HistoricalState;
+  readonly #sight: EventSight;
+  readonly #presentEvent: PresentEvent;
+
+  constructor(parts: RoomViewsParts) {
+    this.#parts = parts;
+    this.#details = new EventDetails(parts.storage, parts.events);
+    this.#history = new HistoricalState(parts.storage, parts.events);
+    this.#sight = new EventSight({ ...parts, history: this.#history, stickyEnabled: parts.sticky.isEnabled });
+    this.#presentEvent = createPresentEvent(parts.sticky);
+  }
+
+  visibleTo(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
+    return this.#sight.visibleTo(userId, room, events);
+  }
+
+  async present(events: readonly RoomEvent[], viewer: EventViewer): Promise<string[]> {
+    if (events.length === 0) return [];
+    const { userId, deviceId, withRoomId } = viewer;
+    const [redactions, predecessors, transactionIds, records] = await Promise.all([
+      this.#details.redactions(events),
+      this.#details.predecessors(events),
+      deviceId === undefined ? NO_TRANSACTIONS : this.#details.transactionIds(events, userId, deviceId),
+      this.#recordsOf(events, userId),
+    ]);
+    const nowMs = this.#parts.clock.nowMs();
+    return events.map((event) =>
+      this.#presentEvent(event, {
+        nowMs,
+        withRoomId,
+        transactionId: transactionIds.get(event.nid),
+        membership: this.#membershipAt(event, userId, records.get(event.room.nid)),
+        redactedBecause: redactions.get(event.nid),
+        previous: predecessors.get(event.nid),
+      }),
+    );
+  }
+
+  async strippedState(room: RoomRecord, userId: string): Promise<string> {
+    const { state } = this.#parts;
+    const [events, member] = await Promise.all([
+      state.currentOfTypes(room, STRIPPED_STATE_TYPES),
+      state.current(room, 'm.room.member', userId),
+    ]);
+    const shown = events.filter(({ pdu }) => pdu.stateKey === '');
+    if (member !== undefined) {
+      const { sender } = member.pdu;
+      const inviter = sender === userId ? undefined : await state.current(room, 'm.room.member', sender);
+      if (inviter !== undefined) shown.push(inviter);
+      shown.push(member);
+    }
+    return JSON.stringify(shown.map(stripEvent));
+  }
+
+  async #recordsOf(events: readonly RoomEvent[], userId: string): Promise<Map<number, MembershipRecord>> {
+    const rooms = new Map(events.map(({ room }) => [room.nid, room]));
+    const records = await Promise.all([...rooms.values()].map((room) => this.#parts.memberships.of(room, userId)));
+    return new Map(records.flatMap((record) => (record === undefined ? [] : [[record.roomNid, record] as const])));
+  }
+
+  /**
+   * The viewer's membership at an event, changes by the event itself included (MSC4115), as far as it is known without
+   * a read: the event's own, that of the present join, or what deciding about visibility has brought up.
+   */
+  #membershipAt({ pdu, place, stateBefore }: RoomEvent, userId: string, record?: MembershipRecord): string | undefined {
+    if (pdu.type === 'm.room.member' && pdu.stateKey === userId) return membershipOf(pdu);
+    if (place === undefined || stateBefore === undefined) return undefined;
+    const joinedPosition = record?.membership === 'join' ? record.joinedPosition : undefined;
+    if (record?.writer === place.writer && joinedPosition !== undefined && place.position >= joinedPosition)
+      return 'join';
+    return this.#history.knownMembership(stateBefore, userId);
+  }
+}
+
+const NO_TRANSACTIONS: ReadonlyMap<number, string> = new Map();
