@@ -2,7 +2,7 @@ import type { UserId } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { readUserIdentifier } from './read-user-identifier.ts';
 import type { RegistrationTokens } from './registration-tokens.ts';
-import type { StageCheck } from './user-interactive-authentication.ts';
+import type { ProtectedOperation, StageCheck } from './user-interactive-authentication.ts';
 import type { Users } from './users.ts';
 
 /** The authentication types that we know. Specification: client-server API, "Authentication types". */
@@ -38,4 +38,12 @@ export function registrationTokenStage(tokens: RegistrationTokens): StageCheck {
           errcode: 'M_UNAUTHORIZED',
           reason: 'This registration token is not valid here, or used up.',
         };
+}
+
+/** An operation for which a logged-in user has to give the password again. */
+export function protectedByPassword<Parameters>(
+  users: Users,
+  operation: Pick<ProtectedOperation<Parameters>, 'name' | 'validate'> & { readonly userId: UserId },
+): ProtectedOperation<Parameters> {
+  return { ...operation, flows: [[PASSWORD]], stages: { [PASSWORD]: passwordStage(users, operation.userId) } };
 }

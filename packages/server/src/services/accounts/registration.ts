@@ -1,19 +1,22 @@
 import { localpartOf, type ServerName, type UserId } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Platform } from '../../platform/platform.ts';
+import { upsertProfileField } from '../../storage/queries/profiles.ts';
 import { ExpectationFailed } from '../../storage/storage.ts';
 import { DUMMY, REGISTRATION_TOKEN } from './authentication-stages.ts';
 import { checkNewPassword } from './check-password.ts';
+import { checkProfileField } from './check-profile-field.ts';
 import { newUserId } from './new-user-id.ts';
 import type { PasswordHasher } from './password-hasher.ts';
 import {
   endAdministratorTokens,
   REGISTRATION_TOKEN_IS_USABLE,
+  type RegistrationToken,
   type RegistrationTokens,
 } from './registration-tokens.ts';
 import { newLocalpart } from './secrets.ts';
 import type { DeviceRequest, Session, Sessions } from './sessions.ts';
-import type { Users } from './users.ts';
+import type { NewUser, Users } from './users.ts';
 
 /** Who may make an account: nobody, who has a registration token, everybody. */
 export type RegistrationMode = 'closed' | 'token' | 'open';
@@ -38,6 +41,7 @@ export interface NewAccount {
   readonly token?: string | undefined;
   /** For administrators' tools; a token may grant it too. */
   readonly isAdmin?: boolean;
+  readonly displayName?: string | undefined;
 }
 
 export interface Registered {
@@ -90,11 +94,12 @@ export class Registration {
     await users.checkFree(userId);
     const token = account.token === undefined ? undefined : await registrationTokens.find(account.token);
     if (account.token !== undefined && token === undefined) throw tokenUsedUp();
+    if (account.displayName !== undefined) checkProfileField('displayname', account.displayName);
     const isAdmin = account.isAdmin === true || token?.grantsAdmin === true;
     const passwordHash = await passwordHasher.hash(account.password);
     const createdTs = platform.clock.nowMs();
     try {
-      return await this.#write({ userId, passwordHash, createdTs, isAdmin }, account.device, token);
+      return await this.#write({ userId, passwordHash, createdTs, isAdmin }, account, token);
     } catch (error) {
       if (!(error instanceof ExpectationFailed) || error.expectation !== REGISTRATION_TOKEN_IS_USABLE) throw error;
       throw tokenUsedUp();
@@ -102,15 +107,18 @@ export class Registration {
   }
 
   async #write(
-    user: Parameters<Users['create']>[0],
-    device: DeviceRequest | undefined,
-    token: Awaited<ReturnType<RegistrationTokens['find']>>,
+    user: NewUser,
+    { device, displayName }: NewAccount,
+    token: RegistrationToken | undefined,
   ): Promise<Registered> {
     const { users, sessions, registrationTokens } = this.#options;
     const { userId } = user;
     const committed = await users.create(user, (transaction) => {
       if (token !== undefined) registrationTokens.useWithin(transaction, token);
       if (user.isAdmin) endAdministratorTokens(transaction);
+      if (displayName !== undefined) {
+        transaction.run(upsertProfileField, { userId, field: 'displayname', valueJson: JSON.stringify(displayName) });
+      }
       return device === undefined
         ? undefined
         : sessions.openWithin(transaction, { userId, device, passwordHash: null });

@@ -14,6 +14,7 @@ export interface SharedSecretRequest {
   readonly nonce: string;
   readonly username: string;
   readonly password: string;
+  readonly displayName: string | undefined;
   readonly isAdmin: boolean;
   /** Synapse's kinds of users; counts in the signature alone. */
   readonly userType: string | undefined;
@@ -69,9 +70,9 @@ export class SharedSecretRegistration {
     if (!isSameSecret(request.mac.toLowerCase(), signatureOf(request, secret))) {
       throw new MatrixError('M_FORBIDDEN', 'The signature in "mac" does not fit the request and the shared secret.');
     }
-    const { username, password, isAdmin, clientAddress } = request;
+    const { username, password, isAdmin, displayName, clientAddress } = request;
     const device = { deviceId: undefined, displayName: undefined, clientAddress };
-    return this.#registration.register({ username, password, isAdmin, device });
+    return this.#registration.register({ username, password, isAdmin, displayName, device });
   }
 
   #configuredSecret(): string {

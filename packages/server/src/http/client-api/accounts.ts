@@ -1,0 +1,26 @@
+import type { Route } from '../route.ts';
+import { accountRoutes } from './account.ts';
+import { accountDataRoutes } from './account-data.ts';
+import type { AccountServices } from './account-services.ts';
+import { deviceRoutes } from './devices.ts';
+import { filterRoutes } from './filters.ts';
+import { loginRoutes } from './login.ts';
+import { profileRoutes } from './profile.ts';
+import { registrationRoutes } from './registration.ts';
+import { roomTagRoutes } from './room-tags.ts';
+import { sharedSecretRegistrationRoutes } from './shared-secret-registration.ts';
+
+/** Every endpoint about users and what belongs to them alone. */
+export function allAccountRoutes(services: AccountServices): Route[] {
+  return [
+    ...loginRoutes(services),
+    ...registrationRoutes(services),
+    ...sharedSecretRegistrationRoutes(services),
+    ...accountRoutes(services),
+    ...deviceRoutes(services),
+    ...profileRoutes(services),
+    ...accountDataRoutes(services),
+    ...roomTagRoutes(services),
+    ...filterRoutes(services),
+  ];
+}

@@ -1,0 +1,66 @@
+import {
+  checkUsernameAvailability,
+  getRegistrationTokenValidity,
+  register,
+} from '@limpet/protocol/endpoints/client/registration';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import {
+  DUMMY,
+  dummyStage,
+  REGISTRATION_TOKEN,
+  registrationTokenStage,
+} from '../../services/accounts/authentication-stages.ts';
+import { PROTECTED_BODY_LIMIT_BYTES } from '../../services/accounts/user-interactive-authentication.ts';
+import { HttpAnswer } from '../http-answer.ts';
+import { type EndpointRequest, type HandlerResult, type Route, route } from '../route.ts';
+import type { AccountServices } from './account-services.ts';
+import { deviceRequestOf, registeredAnswer } from './session-answer.ts';
+
+/** Specification: client-server API, "Account registration". */
+export function registrationRoutes(services: AccountServices): Route[] {
+  const { registration, registrationTokens } = services.accounts;
+  return [
+    route(register, (request) => registerUser(services, request), { bodyLimitBytes: PROTECTED_BODY_LIMIT_BYTES }),
+
+    route(checkUsernameAvailability, async ({ query, clientNetwork }) => {
+      services.rateLimits.take('registration', clientNetwork);
+      await registration.flows();
+      await registration.checkUsername(query.username);
+      return { available: true };
+    }),
+
+    route(getRegistrationTokenValidity, async ({ query, clientNetwork }) => {
+      services.rateLimits.take('registration', clientNetwork);
+      await registration.flows();
+      return { valid: (await registrationTokens.find(query.token)) !== undefined };
+    }),
+  ];
+}
+
+async function registerUser(
+  { accounts, rateLimits }: AccountServices,
+  { query, body, clientAddress, clientNetwork }: EndpointRequest<typeof register>,
+): Promise<HandlerResult> {
+  const { registration, registrationTokens, interactiveAuthentication } = accounts;
+  rateLimits.take('registration', clientNetwork);
+  if (query.kind === 'guest') throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'This server has no guests.');
+  const operation = {
+    name: 'register',
+    userId: undefined,
+    flows: await registration.flows(),
+    stages: { [DUMMY]: dummyStage, [REGISTRATION_TOKEN]: registrationTokenStage(registrationTokens) },
+    validate: ({ username, password }: Omit<typeof body, 'auth'>) => registration.checkRequest({ username, password }),
+  };
+  const authorization = await interactiveAuthentication.authorize(operation, body);
+  if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);
+
+  const { username, password, inhibit_login: inhibitLogin, ...device } = authorization.parameters;
+  if (password === undefined) throw new MatrixError('M_MISSING_PARAM', 'The body needs "password".');
+  const registered = await registration.register({
+    username,
+    password,
+    device: inhibitLogin === true ? undefined : deviceRequestOf(device, clientAddress),
+    token: authorization.evidence.get(REGISTRATION_TOKEN),
+  });
+  return registeredAnswer(registered);
+}

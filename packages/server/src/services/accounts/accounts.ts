@@ -1,0 +1,91 @@
+import type { ServerName, UserId } from '@limpet/protocol/identifiers';
+import type { Platform } from '../../platform/platform.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { AccessTokens } from './access-tokens.ts';
+import { AccountChanges } from './account-changes.ts';
+import { AccountData } from './account-data.ts';
+import { Devices } from './devices.ts';
+import { Filters } from './filters.ts';
+import { LastSeen } from './last-seen.ts';
+import { Login } from './login.ts';
+import { type PasswordCost, PasswordHasher } from './password-hasher.ts';
+import { type MemberProfile, Profiles } from './profiles.ts';
+import { Registration, type RegistrationMode } from './registration.ts';
+import { RegistrationTokens } from './registration-tokens.ts';
+import { RoomTags } from './room-tags.ts';
+import { Sessions } from './sessions.ts';
+import { SharedSecretRegistration } from './shared-secret-registration.ts';
+import { UserInteractiveAuthentication } from './user-interactive-authentication.ts';
+import { Users } from './users.ts';
+
+export interface AccountsOptions {
+  readonly storage: Storage;
+  readonly platform: Platform;
+  readonly serverName: ServerName;
+  readonly registrationMode: RegistrationMode;
+  /** `undefined` switches that registration off. */
+  readonly registrationSharedSecret: string | undefined;
+  /** For tests: CHEAP_PASSWORD_COST. */
+  readonly passwordCost?: PasswordCost | undefined;
+  /** What the rooms, which stand above, do when somebody's name or avatar changed. */
+  readonly onProfileChange: (userId: UserId, profile: MemberProfile) => Promise<void>;
+  /** What the rooms do when an account ended: the user leaves them. */
+  readonly onDeactivate: (userId: UserId) => Promise<void>;
+}
+
+/** All that is known of local users and their devices. */
+export interface Accounts {
+  readonly users: Users;
+  readonly accessTokens: AccessTokens;
+  readonly sessions: Sessions;
+  readonly devices: Devices;
+  readonly login: Login;
+  readonly registration: Registration;
+  readonly registrationTokens: RegistrationTokens;
+  readonly sharedSecretRegistration: SharedSecretRegistration;
+  readonly interactiveAuthentication: UserInteractiveAuthentication;
+  readonly accountChanges: AccountChanges;
+  readonly profiles: Profiles;
+  readonly accountData: AccountData;
+  readonly roomTags: RoomTags;
+  readonly filters: Filters;
+  /** To be flushed before the storage closes. */
+  readonly lastSeen: LastSeen;
+}
+
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { storage, platform, serverName, onProfileChange, onDeactivate } = options;
+  const passwordHasher = new PasswordHasher(platform.random, options.passwordCost);
+  const users = new Users(storage, serverName, passwordHasher);
+  const lastSeen = new LastSeen(storage, platform);
+  const accessTokens = new AccessTokens(storage, platform.clock, lastSeen);
+  const sessions = new Sessions(storage, platform, accessTokens);
+  const registrationTokens = new RegistrationTokens(storage, platform, users);
+  const registration = new Registration({
+    platform,
+    serverName,
+    mode: options.registrationMode,
+    users,
+    sessions,
+    passwordHasher,
+    registrationTokens,
+  });
+  const accountData = new AccountData(storage);
+  return {
+    users,
+    accessTokens,
+    sessions,
+    devices: new Devices(storage, lastSeen),
+    login: new Login(users, sessions),
+    registration,
+    registrationTokens,
+    sharedSecretRegistration: new SharedSecretRegistration(platform, registration, options.registrationSharedSecret),
+    interactiveAuthentication: new UserInteractiveAuthentication(platform),
+    accountChanges: new AccountChanges({ storage, users, sessions, passwordHasher, onDeactivate }),
+    profiles: new Profiles({ storage, serverName, users, onProfileChange }),
+    accountData,
+    roomTags: new RoomTags(accountData),
+    filters: new Filters(storage),
+    lastSeen,
+  };
+}
