@@ -142,10 +142,10 @@ describe('pages of due sticky events', () => {
       },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
+      fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 40 }), async (actions) => {
         await checkHistory(actions);
       }),
-      { numRuns: 150 },
+      { numRuns: 500 },
     );
   });
 });
