@@ -2,18 +2,15 @@ import { join } from 'node:path';
 import { type SectionValue, section } from './config/compound-settings.ts';
 import { ConfigError } from './config/config-error.ts';
 import { SETTINGS } from './config/settings.ts';
+import type { DatabaseAddress } from './storage/open-storage.ts';
 
 /**
  * What the operator decided, checked and frozen. The keys are those of `config/settings.ts` in camel case; paths are
  * absolute.
  */
-export type Config = Omit<Settings, 'database'> & { readonly database: DatabaseConfig };
+export type Config = Omit<Settings, 'database'> & { readonly database: DatabaseAddress };
 
 export type ListenerConfig = Config['listeners'][number];
-
-export type DatabaseConfig =
-  | { readonly kind: 'sqlite'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly url: string };
 
 type Settings = SectionValue<typeof SETTINGS>;
 
@@ -28,13 +25,13 @@ export function readConfig(written: unknown, baseDirectory: string): Config {
   return Object.freeze({ ...settings, database: databaseOf(settings) });
 }
 
-function databaseOf({ database, dataPath }: Settings): DatabaseConfig {
+function databaseOf({ database, dataPath }: Settings): DatabaseAddress {
   if (database.sqlite !== undefined && database.postgres !== undefined) {
     throw new ConfigError('"database" has both "sqlite" and "postgres". Keep one of them');
   }
   return database.postgres === undefined
-    ? { kind: 'sqlite', path: database.sqlite?.path ?? join(dataPath, 'limpet.db') }
-    : { kind: 'postgres', url: database.postgres.url };
+    ? { sqlite: database.sqlite ?? { path: join(dataPath, 'limpet.db') } }
+    : { postgres: database.postgres };
 }
 
 function refuseSameAddress({ listeners }: Settings): void {

@@ -63,7 +63,7 @@ describe('a configuration', () => {
         tls: { certificate: '/etc/limpet/cert.pem', privateKey: '/etc/limpet/key.pem' },
       },
     ]);
-    expect(config.database).toEqual({ kind: 'sqlite', path: '/etc/limpet/data/limpet.db' });
+    expect(config.database).toEqual({ sqlite: { path: '/etc/limpet/data/limpet.db' } });
     expect(config.federation.certificateAuthorities).toEqual(['/etc/limpet/ca.pem']);
     expect([...config.federation.servers]).toEqual([['hs2', 'https://127.0.0.1:8449']]);
     expect(config.stickyEvents).toEqual({ enabled: true, eventsPerSync: 100, stableNames: false });
@@ -78,7 +78,7 @@ describe('a configuration', () => {
       expect(config.listeners.map(({ address, port, serves }) => ({ address, port, serves }))).toEqual([
         { address: '127.0.0.1', port: 8008, serves: ['client', 'federation'] },
       ]);
-      expect(config.database).toEqual({ kind: 'sqlite', path: '/etc/limpet/data/limpet.db' });
+      expect(config.database).toEqual({ sqlite: { path: '/etc/limpet/data/limpet.db' } });
       expect(config.registration.mode).toBe('closed');
       expect(config.rateLimits.enabled).toBe(true);
     },
@@ -89,15 +89,12 @@ describe('a configuration', () => {
       parsed('{"server_name": "a.example", "database": {"postgres": {"url": "postgres://u:p@h/d"}}}'),
     ).toMatchObject({
       serverName: 'a.example',
-      database: { kind: 'postgres', url: 'postgres://u:p@h/d' },
+      database: { postgres: { url: 'postgres://u:p@h/d' } },
     });
   });
 
   test('keeps the database with the data', () => {
-    expect(parsed('data_path: /var/lib/limpet').database).toEqual({
-      kind: 'sqlite',
-      path: '/var/lib/limpet/limpet.db',
-    });
+    expect(parsed('data_path: /var/lib/limpet').database).toEqual({ sqlite: { path: '/var/lib/limpet/limpet.db' } });
   });
 
   test('is frozen', () => {

@@ -1,6 +1,7 @@
 import { routePath } from '@limpet/protocol/endpoint';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { accessTokenOf, authenticate, type Requester, type TokenVerifier } from './authenticate.ts';
+import { baseUrlOf } from './base-url.ts';
 import { schemaCheck } from './check-schema.ts';
 import { addressNetwork, clientAddressOf } from './client-address.ts';
 import { coerceQuery } from './coerce-query.ts';
@@ -99,6 +100,9 @@ function handlerOf(route: Route, edge: Edge): (request: FastifyRequest, reply: F
           : checkQuery(coerceQuery(queryParametersOf(request), endpoint.query)),
       body: checkBody === undefined ? undefined : checkBody(bodyOf(request)),
       ...contextOf(request),
+      get baseUrl() {
+        return baseUrlOf(request.raw, edge.isBehindProxy);
+      },
       get signal() {
         return edge.openRequests.signalOf(reply.raw);
       },
@@ -107,7 +111,9 @@ function handlerOf(route: Route, edge: Edge): (request: FastifyRequest, reply: F
   };
 }
 
-type Context = Omit<RequestContext<Route['endpoint']>, 'requester' | 'signal'> & { requester: Requester | undefined };
+type Context = Omit<RequestContext<Route['endpoint']>, 'requester' | 'signal' | 'baseUrl'> & {
+  requester: Requester | undefined;
+};
 
 function contextOf(request: FastifyRequest): Context {
   return {

@@ -23,6 +23,8 @@ export interface RequestContext<Definition extends Endpoint> {
   readonly clientAddress: string;
   readonly userAgent: string | undefined;
   readonly requestId: string;
+  /** Under which URL the client reached the server: only for that client's own answer. */
+  readonly baseUrl: string;
   /** Aborts when nobody waits for the answer any more, and when the server stops: a long poll then answers at once. */
   readonly signal: AbortSignal;
 }

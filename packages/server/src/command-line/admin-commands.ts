@@ -1,0 +1,60 @@
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import type { Accounts } from '../services/accounts/accounts.ts';
+
+/**
+ * What an operator does to accounts from the command line. Each throws a MatrixError whose message tells the operator
+ * what is wrong. Users are named by localpart or by whole user ID.
+ */
+export interface AdminCommands {
+  createUser(parameters: { name: string; password: string; isAdmin: boolean }): Promise<{ userId: string }>;
+  listUsers(parameters: Record<string, never>): Promise<{ users: ListedUser[] }>;
+  /** All sessions end unless they are to be kept. */
+  resetPassword(parameters: { name: string; password: string; keepsSessions: boolean }): Promise<{ userId: string }>;
+  /** For good. With `erase` the profile goes, too. */
+  deactivateUser(parameters: { name: string; erase: boolean }): Promise<{ userId: string }>;
+}
+
+export interface ListedUser {
+  readonly userId: string;
+  readonly createdTs: number;
+  readonly isAdmin: boolean;
+  readonly isDeactivated: boolean;
+}
+
+export function createAdminCommands(
+  accounts: Pick<Accounts, 'users' | 'registration' | 'accountChanges'>,
+): AdminCommands {
+  const { users, registration, accountChanges } = accounts;
+
+  function localUserId(name: string) {
+    const userId = users.localUserId(name);
+    if (userId === undefined) {
+      throw new MatrixError('M_NOT_FOUND', `There is no user ${JSON.stringify(name)} on this server.`);
+    }
+    return userId;
+  }
+
+  return {
+    async createUser({ name, password, isAdmin }) {
+      const { userId } = await registration.register({ username: name, password, device: undefined, isAdmin });
+      return { userId };
+    },
+    async listUsers() {
+      const listed: ListedUser[] = [];
+      for await (const { userId, createdTs, isAdmin, isDeactivated } of users.list()) {
+        listed.push({ userId, createdTs, isAdmin, isDeactivated });
+      }
+      return { users: listed };
+    },
+    async resetPassword({ name, password, keepsSessions }) {
+      const userId = localUserId(name);
+      await accountChanges.setPassword(userId, password, keepsSessions ? 'none' : 'all');
+      return { userId };
+    },
+    async deactivateUser({ name, erase }) {
+      const userId = localUserId(name);
+      await accountChanges.deactivate(userId, { erase });
+      return { userId };
+    },
+  };
+}

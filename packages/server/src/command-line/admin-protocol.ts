@@ -1,0 +1,75 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import { Type } from 'typebox';
+import { schemaCheck } from '../http/check-schema.ts';
+import type { Log } from '../platform/log.ts';
+import type { AdminCommands } from './admin-commands.ts';
+
+/**
+ * How the command line speaks with the running server: one JSON text asks, one answers. Positions and caches belong to
+ * the running process alone, so it has to do what the operator asks for.
+ */
+export async function answerAdminRequest(commands: AdminCommands, text: string, log: Log): Promise<string> {
+  try {
+    const { command, parameters } = checkRequest(JSON.parse(text));
+    return JSON.stringify({ result: await run(commands, command, parameters) });
+  } catch (error) {
+    if (error instanceof MatrixError) {
+      return JSON.stringify({ error: error.message });
+    }
+    log.error('A command of the operator failed', { error });
+    return JSON.stringify({ error: 'The server could not do it. Its log has the details.' });
+  }
+}
+
+/** The commands of a server that `call` carries a request to. */
+export function remoteAdminCommands(call: (request: string) => Promise<string>): AdminCommands {
+  async function ask<T>(command: keyof AdminCommands, parameters: object): Promise<T> {
+    const answer: JsonValue = JSON.parse(await call(JSON.stringify({ command, parameters })));
+    if (isJsonObject(answer) && isJsonObject(answer.result)) {
+      // Both ends are the same program.
+      return answer.result as T;
+    }
+    const message = isJsonObject(answer) && typeof answer.error === 'string' ? answer.error : 'It gave no answer.';
+    throw new MatrixError('M_UNKNOWN', message);
+  }
+
+  return {
+    createUser: (parameters) => ask('createUser', parameters),
+    listUsers: (parameters) => ask('listUsers', parameters),
+    resetPassword: (parameters) => ask('resetPassword', parameters),
+    deactivateUser: (parameters) => ask('deactivateUser', parameters),
+  };
+}
+
+const checkRequest = schemaCheck(
+  Type.Object({ command: Type.String(), parameters: Type.Record(Type.String(), Type.Unknown()) }),
+  'body',
+);
+const checkCreateUser = schemaCheck(
+  Type.Object({ name: Type.String(), password: Type.String(), isAdmin: Type.Boolean() }),
+  'body',
+);
+const checkResetPassword = schemaCheck(
+  Type.Object({ name: Type.String(), password: Type.String(), keepsSessions: Type.Boolean() }),
+  'body',
+);
+const checkDeactivateUser = schemaCheck(Type.Object({ name: Type.String(), erase: Type.Boolean() }), 'body');
+
+async function run(commands: AdminCommands, command: string, parameters: object): Promise<JsonObject> {
+  switch (command) {
+    case 'createUser':
+      return commands.createUser(checkCreateUser(parameters));
+    case 'listUsers':
+      return { users: (await commands.listUsers({})).users.map((user) => ({ ...user })) };
+    case 'resetPassword':
+      return commands.resetPassword(checkResetPassword(parameters));
+    case 'deactivateUser':
+      return commands.deactivateUser(checkDeactivateUser(parameters));
+    default:
+      throw new MatrixError(
+        'M_UNRECOGNIZED',
+        'The running server does not know this command. Is it of another version?',
+      );
+  }
+}

@@ -1,0 +1,105 @@
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { type AdminCommands, createAdminCommands } from './command-line/admin-commands.ts';
+import type { Config, ListenerConfig } from './config.ts';
+import { allAccountRoutes } from './http/client-api/accounts.ts';
+import { serverInformationRoutes } from './http/client-api/server-information.ts';
+import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
+import { listen } from './http/listen.ts';
+import { createOpenRequests } from './http/open-requests.ts';
+import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
+import type { Route } from './http/route.ts';
+import { composeServices, type ServiceParts, type Services, stopServices } from './services.ts';
+
+/** How long requests that were under way may take to end when the server stops; then their connections are cut. */
+const MAX_STOP_MS = 3_000;
+
+export interface ServerParts extends ServiceParts {
+  /** For the listeners that have `tls`. */
+  readonly tls?: ReadonlyMap<ListenerConfig, TlsFiles>;
+  /** Other limits than the usual, for tests. */
+  readonly rateLimits?: RateLimitOptions['limits'];
+}
+
+export interface Server {
+  readonly services: Services;
+  readonly admin: AdminCommands;
+  /** Opens the listeners of the configuration; gives their URLs. Throws ListenFault. */
+  start(): Promise<readonly string[]>;
+  /** Asks the server without any network, as a listener that serves everything would be asked. */
+  inject(request: InjectOptions): Promise<LightMyRequestResponse>;
+  /** Takes no more connections, answers those who wait, and writes what is pending. The storage stays open. */
+  stop(): Promise<void>;
+}
+
+/** Puts the server together. Nothing in it is shared with another server of the same process. */
+export function createServer(parts: ServerParts): Server {
+  const { config, platform } = parts;
+  const services = composeServices(parts);
+  const openRequests = createOpenRequests();
+  const rateLimits = createRateLimits({
+    clock: platform.clock,
+    isEnabled: config.rateLimits.enabled,
+    limits: parts.rateLimits ?? {},
+  });
+  const edge = { tokenVerifier: services.accounts.accessTokens, rateLimits, openRequests };
+  const apps: FastifyInstance[] = [];
+  let everything: FastifyInstance | undefined;
+
+  function createApp(listener: Pick<ListenerConfig, 'serves' | 'behindProxy'>, tls?: TlsFiles): FastifyInstance {
+    const app = createHttpApp({
+      routes: listener.serves.flatMap((api) => routesOf(api, { config, services, rateLimits })),
+      edge: { ...edge, isBehindProxy: listener.behindProxy },
+      clock: platform.clock,
+      log: platform.log,
+      ...(tls === undefined ? {} : { tls }),
+    });
+    apps.push(app);
+    return app;
+  }
+
+  return {
+    services,
+    admin: createAdminCommands(services.accounts),
+    async start() {
+      const urls: string[] = [];
+      for (const listener of config.listeners) {
+        urls.push(await listen(createApp(listener, parts.tls?.get(listener)), listener));
+      }
+      return urls;
+    },
+    async inject(request) {
+      everything ??= createApp({ serves: ['client', 'federation'], behindProxy: false });
+      return everything.inject(request);
+    },
+    async stop() {
+      openRequests.abortAll();
+      const deadline = platform.timers.after(MAX_STOP_MS, () => {
+        platform.log.warn('Requests were still under way; their connections are cut');
+        for (const app of apps) {
+          app.server.closeAllConnections();
+        }
+      });
+      await Promise.all(apps.map((app) => app.close()));
+      deadline.cancel();
+      await stopServices(services);
+    },
+  };
+}
+
+interface RouteParts {
+  readonly config: Config;
+  readonly services: Services;
+  readonly rateLimits: RateLimits;
+}
+
+/** All routes of one of the two APIs. A chapter of the specification has a file; it is added here. */
+function routesOf(api: ListenerConfig['serves'][number], { config, services, rateLimits }: RouteParts): Route[] {
+  if (api === 'federation') {
+    return [];
+  }
+  const { accounts } = services;
+  return [
+    ...serverInformationRoutes(config),
+    ...allAccountRoutes({ accounts, rateLimits, serverName: config.serverName }),
+  ];
+}
