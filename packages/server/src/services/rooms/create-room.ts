@@ -1,0 +1,110 @@
+import {
+  asRoomAlias,
+  isLongerThan,
+  MAX_IDENTIFIER_BYTES,
+  parseUserId,
+  serverNameOf,
+} from '@limpet/protocol/identifiers';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import { DEFAULT_ROOM_VERSION_ID, findRoomVersion, type RoomVersion } from '@limpet/protocol/room-version';
+import type { Platform } from '../../platform/platform.ts';
+import { ExpectationFailed } from '../../storage/storage.ts';
+import type { MemberProfile } from '../accounts/profiles.ts';
+import { ALIAS_EXPECTATION, type Aliases } from './aliases.ts';
+import type { EventMaker, MadeEvent } from './event-maker.ts';
+import type { ProfileOf } from './membership-changes.ts';
+import { type CreateRoomRequest, createEventOf, eventsAfterCreate, type RoomPlan } from './room-to-create.ts';
+import type { RoomWriter } from './room-writer.ts';
+
+/** Users that one request may invite, and events it may list. */
+const MAX_INVITES = 100;
+const MAX_INITIAL_STATE = 1_000;
+/** Of the room IDs that are not hashes. */
+const ROOM_ID_BYTES = 18;
+
+export interface RoomCreationParts {
+  readonly writer: RoomWriter;
+  readonly maker: EventMaker;
+  readonly aliases: Aliases;
+  readonly profileOf: ProfileOf;
+  readonly serverName: string;
+  readonly platform: Pick<Platform, 'random'>;
+}
+
+/**
+ * Makes a room with all it begins with, or nothing at all; the room ID. Throws M_ROOM_IN_USE, M_INVALID_ROOM_STATE,
+ * M_UNSUPPORTED_ROOM_VERSION, M_INVALID_PARAM. Specification: client-server API, `POST /createRoom`.
+ */
+export async function createRoom(request: CreateRoomRequest, parts: RoomCreationParts): Promise<string> {
+  const plan = await planRoom(request, parts);
+  const events = eventsAfterCreate(plan);
+  try {
+    const create = makeCreateEvent(plan, parts);
+    const { version, alias } = plan;
+    const { creator, isListed } = request;
+    const { roomId } = create.pdu;
+    await parts.writer.create({
+      create,
+      version,
+      isListed,
+      events,
+      alongside: (transaction) => {
+        if (alias !== undefined) parts.aliases.write(transaction, { alias, roomId, creator });
+      },
+    });
+    return roomId;
+  } catch (error) {
+    if (error instanceof ExpectationFailed && error.expectation === ALIAS_EXPECTATION) throw aliasTaken(plan.alias);
+    if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') {
+      throw new MatrixError('M_INVALID_ROOM_STATE', `The room cannot begin like this: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+async function planRoom(request: CreateRoomRequest, parts: RoomCreationParts): Promise<RoomPlan> {
+  const version = versionOf(request.roomVersion);
+  if (request.invite.length > MAX_INVITES || request.initialState.length > MAX_INITIAL_STATE) {
+    const text = `A new room takes ${MAX_INVITES} invites and ${MAX_INITIAL_STATE} events of initial_state at most.`;
+    throw new MatrixError('M_INVALID_PARAM', text);
+  }
+  const profiles = new Map<string, MemberProfile>();
+  for (const userId of [request.creator, ...request.invite]) {
+    if (serverNameOf(parseUserId(userId)) !== parts.serverName) {
+      const text = `${userId} is a user of another server, which this one cannot invite yet.`;
+      throw new MatrixError('M_INVALID_PARAM', text);
+    }
+    profiles.set(userId, await parts.profileOf(userId));
+  }
+  return { request, version, alias: await aliasOf(request, parts), profiles };
+}
+
+function versionOf(asked: string | undefined): RoomVersion {
+  const version = findRoomVersion(asked ?? DEFAULT_ROOM_VERSION_ID);
+  if (version !== undefined) return version;
+  throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `This server does not know room version ${asked}.`);
+}
+
+async function aliasOf({ roomAliasName }: CreateRoomRequest, parts: RoomCreationParts): Promise<string | undefined> {
+  if (roomAliasName === undefined) return undefined;
+  const alias = asRoomAlias(`#${roomAliasName}:${parts.serverName}`);
+  const isLocalpart = roomAliasName !== '' && !/[:\0]/.test(roomAliasName);
+  if (alias === undefined || !isLocalpart || isLongerThan(alias, MAX_IDENTIFIER_BYTES)) {
+    const text = 'room_alias_name is what stands between "#" and ":" of the alias, so it has no ":" and is not empty.';
+    throw new MatrixError('M_INVALID_PARAM', text);
+  }
+  // The batch makes sure; this spares making a room that cannot be.
+  if ((await parts.aliases.find(alias)) !== undefined) throw aliasTaken(alias);
+  return alias;
+}
+
+function makeCreateEvent(plan: RoomPlan, { maker, platform, serverName }: RoomCreationParts): MadeEvent {
+  const { version } = plan;
+  const opaque = Buffer.from(platform.random.bytes(ROOM_ID_BYTES)).toString('base64url');
+  const roomId = version.roomIdIsCreateHash ? undefined : `!${opaque}:${serverName}`;
+  return maker.make(createEventOf(plan), { roomId, version, state: new Map(), previous: [] });
+}
+
+function aliasTaken(alias: string | undefined): MatrixError {
+  return new MatrixError('M_ROOM_IN_USE', `The alias ${alias} is taken.`);
+}

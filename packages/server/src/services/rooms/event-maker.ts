@@ -1,0 +1,84 @@
+import { selectAuthEvents } from '@limpet/protocol/authorization/auth-event-selection';
+import { authorizeEvent } from '@limpet/protocol/authorization/authorize-event';
+import { type BuiltEvent, buildEvent, type EventSigner } from '@limpet/protocol/build-event';
+import { referenceHash } from '@limpet/protocol/event-id';
+import type { JsonObject } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import type { Pdu, StateMap } from '@limpet/protocol/pdu';
+import type { RoomVersion } from '@limpet/protocol/room-version';
+import type { Platform } from '../../platform/platform.ts';
+
+/** An event that a user of this server wants sent. */
+export interface NewEvent {
+  readonly sender: string;
+  readonly type: string;
+  readonly stateKey?: string | undefined;
+  readonly content: JsonObject;
+  /** The event that this one redacts. */
+  readonly redacts?: string | undefined;
+  /** Further top-level fields, signed with the event: `{ msc4354_sticky: { duration_ms: 60000 } }`. */
+  readonly extraTopLevel?: JsonObject | undefined;
+}
+
+/** Where in a room an event is put: after these events, in that state. */
+export interface EventContext {
+  /** `undefined` for the create event of a room whose ID is its hash. */
+  readonly roomId: string | undefined;
+  readonly version: RoomVersion;
+  readonly state: StateMap;
+  readonly previous: readonly Pdu[];
+}
+
+export interface MadeEvent extends BuiltEvent {
+  /** The event's `origin_server_ts` too (A2). */
+  readonly receivedTs: number;
+}
+
+/** Deepest number that canonical JSON can hold. Specification: server-server API, PDU, `depth`. */
+const MAX_DEPTH = Number.MAX_SAFE_INTEGER;
+const EVENT_ID_BYTES = 18;
+
+/** Makes the events of this server's users, and refuses those that the room does not allow. */
+export class EventMaker {
+  readonly #signer: EventSigner;
+  readonly #platform: Pick<Platform, 'clock' | 'random'>;
+
+  constructor(signer: EventSigner, platform: Pick<Platform, 'clock' | 'random'>) {
+    this.#signer = signer;
+    this.#platform = platform;
+  }
+
+  /** Throws M_FORBIDDEN where the rules refuse the event, M_BAD_JSON or M_TOO_LARGE where it cannot be one. */
+  make(event: NewEvent, context: EventContext): MadeEvent {
+    const { version, state, previous } = context;
+    const authEvents = selectAuthEvents({ ...event, stateKey: event.stateKey }, state, version);
+    const nowMs = this.#platform.clock.nowMs();
+    const draft = {
+      sender: event.sender,
+      type: event.type,
+      stateKey: event.stateKey,
+      content: event.content,
+      redacts: event.redacts,
+      extraFields: event.extraTopLevel,
+      prevEvents: previous.map((pdu) => pdu.eventId),
+      authEvents: authEvents.map((pdu) => pdu.eventId),
+      depth: Math.min(MAX_DEPTH, previous.reduce((depth, pdu) => Math.max(depth, pdu.depth), 0) + 1),
+      originServerTs: nowMs,
+      ...(context.roomId === undefined ? {} : { roomId: context.roomId }),
+      ...(version.eventIdIsHash ? {} : this.#chosenId([...previous, ...authEvents], version)),
+    };
+    const built = buildEvent(draft, version, this.#signer);
+    const verdict = authorizeEvent(built.pdu, state, version);
+    if (!verdict.allowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
+    return { ...built, receivedTs: nowMs };
+  }
+
+  /** Room versions 1 and 2: an event ID of our choice, and the hashes of the events that are named. */
+  #chosenId(named: readonly Pdu[], version: RoomVersion): { eventId: string; referenceHashes: Map<string, string> } {
+    const opaque = Buffer.from(this.#platform.random.bytes(EVENT_ID_BYTES)).toString('base64url');
+    return {
+      eventId: `$${opaque}:${this.#signer.serverName}`,
+      referenceHashes: new Map(named.map((pdu) => [pdu.eventId, referenceHash(pdu.json, version)])),
+    };
+  }
+}

@@ -1,0 +1,254 @@
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
+import { type Committed, ExpectationFailed, StaleBatch, type WriteTransaction } from '../../storage/storage.ts';
+import { type Appended, type Arrival, appendEvent, EXTREMITY_EXPECTATION } from './append-event.ts';
+import type { EventMaker, MadeEvent, NewEvent } from './event-maker.ts';
+import { loadMembers, loadSnapshotPieces, type RoomSources } from './load-room.ts';
+import type { LoadedRoom } from './loaded-room.ts';
+import type { Projection } from './projection.ts';
+import type { RoomEvent } from './room-event.ts';
+import { SLOT_EXPECTATION } from './slot-table.ts';
+import { TurnQueue } from './turn-queue.ts';
+
+/** Requests of one room that may wait, for their turn or for the disk. */
+const MAX_WAITING = 5_000;
+const RETRY_AFTER_MS = 1_000;
+/** Member events that one room keeps in memory. */
+const MAX_LOADED_MEMBERS = 2_000;
+/** Snapshots up to this many entries stay in memory after their commit, for the next one to take over. */
+const MAX_KEPT_ENTRIES = 64;
+
+export interface RoomActorParts extends RoomSources {
+  readonly maker: EventMaker;
+  readonly projections: readonly Projection[];
+}
+
+/** What a request decided to do to the room. */
+export interface Decision {
+  /** Events that were made already and are known to be allowed; they come first. */
+  readonly made?: readonly MadeEvent[];
+  /** In the order they are sent; all or none. None is a decision too. */
+  readonly events: readonly NewEvent[];
+  /** Further rows of the same batch; `events` are those above as they are written. */
+  readonly alongside?: ((transaction: WriteTransaction, events: readonly RoomEvent[]) => void) | undefined;
+}
+
+/** Looks at the room and says what to send. It has the room for itself until it is done. */
+export type Decide = (room: RoomInTurn) => Decision | Promise<Decision>;
+
+/** The room as whoever decides about it sees it. */
+export interface RoomInTurn {
+  readonly room: LoadedRoom;
+  /** Has to be called before the member events of these users are looked at. */
+  loadMembers(...userIds: readonly string[]): Promise<void>;
+}
+
+/** This actor has seen a write fail; another one has to decide. */
+export class RoomOutdated extends Error {
+  constructor() {
+    super('The room in memory is ahead of what could be written');
+    this.name = 'RoomOutdated';
+  }
+}
+
+/** Whether a decision that failed so should be made once more, on the room as the disk has it. */
+export function isOutdated(error: unknown): boolean {
+  if (error instanceof StaleBatch || error instanceof RoomOutdated) return true;
+  return error instanceof ExpectationFailed && OUTDATED_EXPECTATIONS.has(error.expectation);
+}
+
+const OUTDATED_EXPECTATIONS: ReadonlySet<string> = new Set([EXTREMITY_EXPECTATION, SLOT_EXPECTATION]);
+
+/**
+ * The one that writes a room. It decides in memory, one request after the other, and does not wait for the disk between
+ * them; each request is answered when its own batch is committed. Once a batch fails, what is in memory rests on nothing:
+ * the actor ends, and all that waited for it begin again on another one.
+ */
+export class RoomActor {
+  readonly room: LoadedRoom;
+  readonly #parts: RoomActorParts;
+  readonly #turns = new TurnQueue();
+  readonly #onFailure: () => void;
+  #waiting = 0;
+  #writing = 0;
+  #isOutdated = false;
+  /** Resolved when nothing is being written any more. */
+  #idle: { promise: Promise<void>; resolve: () => void } | undefined;
+
+  constructor(room: LoadedRoom, parts: RoomActorParts, onFailure: () => void) {
+    this.room = room;
+    this.#parts = parts;
+    this.#onFailure = onFailure;
+  }
+
+  get isIdle(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** When everything that was handed to the storage is on disk, or has failed. */
+  async written(): Promise<void> {
+    if (this.#writing === 0) return;
+    this.#idle ??= Promise.withResolvers<void>();
+    await this.#idle.promise;
+  }
+
+  /** The events that were sent, once they are on disk. Throws what `isOutdated` tells when it has to be asked again. */
+  async perform(decide: Decide): Promise<readonly RoomEvent[]> {
+    if (this.#waiting >= MAX_WAITING) throw tooMany();
+    this.#waiting++;
+    try {
+      const written = await this.#decide(decide);
+      return written === undefined ? [] : (await written.committed).value;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /** The write is under way when this is done; who waits next may decide at once. */
+  async #decide(decide: Decide): Promise<{ committed: Promise<Committed<readonly RoomEvent[]>> } | undefined> {
+    const turn = this.#turns.enter();
+    if (turn !== undefined) await turn;
+    try {
+      if (this.#isOutdated) throw new RoomOutdated();
+      if (this.room.knownMembers.size > MAX_LOADED_MEMBERS) await this.#forgetMembers();
+      const decision = await decide({ room: this.room, loadMembers: (...userIds) => this.#loadMembers(userIds) });
+      if (isNothing(decision)) return undefined;
+      const arrivals = await this.#makeAll(decision);
+      if (this.#isOutdated) throw new RoomOutdated();
+      return { committed: this.#write(arrivals, decision.alongside) };
+    } finally {
+      this.#turns.leave();
+    }
+  }
+
+  /** Makes the events one on top of the other; the room in memory is not moved yet. */
+  async #makeAll({ made = [], events }: Decision): Promise<Arrival[]> {
+    const { projections, storage, maker } = this.#parts;
+    for (const projection of projections) await projection.prepare?.(this.room);
+    const { record, extremities } = this.room;
+    const isOne = made.length + events.length === 1;
+    const state = isOne ? this.room.state : new Map(this.room.state);
+    let previous = extremities.map((extremity) => extremity.pdu);
+    const arrivals: Arrival[] = [];
+    for (const next of [...made, ...events]) {
+      if (!('pdu' in next)) await this.#loadMembersInto(state, usersNamedBy(next));
+      const one =
+        'pdu' in next ? next : maker.make(next, { roomId: record.roomId, version: record.version, state, previous });
+      arrivals.push(await this.#arrivalOf(one));
+      previous = [one.pdu];
+      if (one.pdu.stateKey !== undefined && !isOne) state.set(stateMapKey(one.pdu.type, one.pdu.stateKey), one.pdu);
+    }
+    await loadSnapshotPieces(this.room, arrivals.length, storage);
+    return arrivals;
+  }
+
+  async #arrivalOf(made: MadeEvent): Promise<Arrival> {
+    const { type, stateKey, redacts } = made.pdu;
+    const { slots, events } = this.#parts;
+    const slot =
+      stateKey === undefined ? undefined : (slots.cached(type, stateKey) ?? (await slots.load(type, stateKey)));
+    const isRedaction = type === 'm.room.redaction' && redacts !== undefined;
+    const target = isRedaction ? (await events.byIds([redacts])).get(redacts) : undefined;
+    return { ...made, slot, redacts: target };
+  }
+
+  #write(arrivals: readonly Arrival[], alongside: Decision['alongside']): Promise<Committed<readonly RoomEvent[]>> {
+    const appended: Appended[] = [];
+    let isBegun = false;
+    const build = (transaction: WriteTransaction) => {
+      isBegun = true;
+      for (const arrival of arrivals) {
+        const one = appendEvent(transaction, this.room, arrival, this.#parts);
+        appended.push(one);
+        this.#remember(one);
+      }
+      const events = appended.map((one) => one.event);
+      alongside?.(transaction, events);
+      return events;
+    };
+    const committed = this.#parts.storage.write(build, { lane: this.room.roomId });
+    this.#writing++;
+    committed.then(
+      () => {
+        for (const { slot } of arrivals) if (slot !== undefined) slot.isCommitted = true;
+        for (const { snapshot } of appended) {
+          if (snapshot?.entries !== undefined && snapshot.entries.size > MAX_KEPT_ENTRIES) snapshot.entries = undefined;
+        }
+        this.#endWrite();
+      },
+      (error) => {
+        const isSlotTaken = error instanceof ExpectationFailed && error.expectation === SLOT_EXPECTATION;
+        if (isSlotTaken) this.#forgetSlots(arrivals);
+        if (isBegun) this.#fail(appended);
+        this.#endWrite();
+      },
+    );
+    return committed;
+  }
+
+  /** Followers of the stream meet the event before this actor hears of the commit, so it is known from now on. */
+  #remember({ event, redacted }: Appended): void {
+    this.#parts.events.remember(event);
+    if (redacted !== undefined) this.#parts.events.remember(redacted);
+  }
+
+  #forgetSlots(arrivals: readonly Arrival[]): void {
+    for (const { slot } of arrivals) if (slot !== undefined && !slot.isCommitted) this.#parts.slots.forget(slot);
+  }
+
+  #fail(appended: readonly Appended[]): void {
+    for (const { event, redacted } of appended) {
+      this.#parts.events.forget(event.nid);
+      if (redacted !== undefined) this.#parts.events.forget(redacted.nid);
+    }
+    if (this.#isOutdated) return;
+    this.#isOutdated = true;
+    this.#onFailure();
+  }
+
+  #endWrite(): void {
+    this.#writing--;
+    if (this.#writing > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
+  }
+
+  async #loadMembers(userIds: readonly string[]): Promise<void> {
+    const missing = userIds.filter((userId) => !this.room.knownMembers.has(userId));
+    if (missing.length > 0) await loadMembers(this.room, missing, this.#parts);
+  }
+
+  /** For events that rest on others of the same decision: what those set goes before what the room has. */
+  async #loadMembersInto(state: Map<string, Pdu>, userIds: readonly string[]): Promise<void> {
+    await this.#loadMembers(userIds);
+    if (state === this.room.state) return;
+    for (const userId of userIds) {
+      const key = stateMapKey('m.room.member', userId);
+      const member = this.room.state.get(key);
+      if (member !== undefined && !state.has(key)) state.set(key, member);
+    }
+  }
+
+  /** What is read again must be on disk first. */
+  async #forgetMembers(): Promise<void> {
+    await this.written();
+    if (this.#isOutdated) throw new RoomOutdated();
+    this.room.forgetMembers();
+  }
+}
+
+/** Whose member events the rules look at to authorize this event. */
+export function usersNamedBy({ sender, type, stateKey, content }: NewEvent): string[] {
+  if (type !== 'm.room.member' || stateKey === undefined) return [sender];
+  const authorisingUser = content.join_authorised_via_users_server;
+  return typeof authorisingUser === 'string' ? [sender, stateKey, authorisingUser] : [sender, stateKey];
+}
+
+function isNothing({ made = [], events, alongside }: Decision): boolean {
+  return made.length + events.length === 0 && alongside === undefined;
+}
+
+function tooMany(): MatrixError {
+  const extra = { retry_after_ms: RETRY_AFTER_MS };
+  return new MatrixError('M_LIMIT_EXCEEDED', 'Too much is being sent to this room. Try again.', { extra });
+}

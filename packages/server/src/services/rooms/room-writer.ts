@@ -1,0 +1,127 @@
+import { insertRoom } from '../../storage/queries/event-graph.ts';
+import type { WriteTransaction } from '../../storage/storage.ts';
+import type { MadeEvent, NewEvent } from './event-maker.ts';
+import { loadRoom } from './load-room.ts';
+import { LoadedRoom } from './loaded-room.ts';
+import { type Decide, isOutdated, RoomActor, type RoomActorParts } from './room-actor.ts';
+import type { RoomEvent, RoomRecord } from './room-event.ts';
+import { UnknownRoom } from './unknown-room.ts';
+
+/** Rooms that are kept in memory; the one longest unused goes first, once nothing of it is being written. */
+const MAX_ROOMS = 2_000;
+/** How often one request is decided when others' failed writes take the ground from under it. */
+const MAX_DECISIONS = 3;
+
+/** A room that is about to be: everything it begins with, the create event first. */
+export interface RoomToCreate {
+  readonly create: MadeEvent;
+  readonly version: RoomRecord['version'];
+  readonly isListed: boolean;
+  readonly events: readonly NewEvent[];
+  /** Further rows of the same batch. */
+  readonly alongside: (transaction: WriteTransaction) => void;
+}
+
+/** An actor, or one that is being loaded. */
+interface Entry {
+  ready: Promise<RoomActor>;
+  actor: RoomActor | undefined;
+}
+
+/** The only writer of events: brings each request to the actor of its room. */
+export class RoomWriter {
+  readonly #parts: RoomActorParts;
+  /** Least recently used first. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(parts: RoomActorParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Lets `decide` say what to send to a room, and answers with the events when they are on disk. `decide` may be asked
+   * again when a write that it rested on failed. Throws M_NOT_FOUND for a room that is not known here.
+   */
+  async change(roomId: string, decide: Decide): Promise<readonly RoomEvent[]> {
+    for (let attempt = 1; ; attempt++) {
+      const entry = this.#entry(roomId);
+      const actor = entry.actor ?? (await entry.ready);
+      try {
+        return await actor.perform(decide);
+      } catch (error) {
+        if (attempt >= MAX_DECISIONS || !isOutdated(error)) throw error;
+      }
+    }
+  }
+
+  /** Writes a new room in one batch: all of it is there, or nothing. */
+  async create(draft: RoomToCreate): Promise<RoomRecord> {
+    const { roomId } = draft.create.pdu;
+    const createdTs = draft.create.receivedTs;
+    const { value: nid } = await this.#parts.storage.write((transaction) => transaction.allocate());
+    const record: RoomRecord = { nid, roomId, version: draft.version, createdTs };
+    const actor = this.#startActor(new LoadedRoom(record));
+    await actor.perform(() => ({
+      made: [draft.create],
+      events: draft.events,
+      alongside: (transaction) => {
+        const version = record.version.id;
+        transaction.run(insertRoom, { roomNid: nid, roomId, version, isListed: Number(draft.isListed), createdTs });
+        draft.alongside(transaction);
+        // Followers of the stream meet the room as soon as it is committed.
+        this.#parts.events.rememberRoom(record);
+      },
+    }));
+    this.#entries.set(roomId, { ready: Promise.resolve(actor), actor });
+    this.#shrink();
+    return record;
+  }
+
+  #entry(roomId: string): Entry {
+    const known = this.#entries.get(roomId);
+    if (known === undefined) return this.#load(roomId, Promise.resolve());
+    // The order of the map is the order of use.
+    this.#entries.delete(roomId);
+    this.#entries.set(roomId, known);
+    return known;
+  }
+
+  /** Loads the room once `written`; meanwhile all who ask wait for the same actor. */
+  #load(roomId: string, written: Promise<void>): Entry {
+    const entry: Entry = { ready: written.then(() => this.#loadNow(roomId)), actor: undefined };
+    this.#entries.set(roomId, entry);
+    entry.ready.then(
+      (actor) => {
+        entry.actor = actor;
+        this.#shrink();
+      },
+      // Whoever waits for it is told; the next one tries again.
+      () => {
+        if (this.#entries.get(roomId) === entry) this.#entries.delete(roomId);
+      },
+    );
+    return entry;
+  }
+
+  async #loadNow(roomId: string): Promise<RoomActor> {
+    const record = await this.#parts.events.room(roomId);
+    if (record === undefined) throw new UnknownRoom(roomId);
+    return this.#startActor(await loadRoom(record, this.#parts));
+  }
+
+  #startActor(room: LoadedRoom): RoomActor {
+    const { roomId } = room;
+    const actor: RoomActor = new RoomActor(room, this.#parts, () => {
+      // A room that was never written has no entry, and nothing to load.
+      if (this.#entries.get(roomId)?.actor === actor) this.#load(roomId, actor.written());
+    });
+    return actor;
+  }
+
+  #shrink(): void {
+    for (const [roomId, { actor }] of this.#entries) {
+      if (this.#entries.size <= MAX_ROOMS) return;
+      if (actor?.isIdle) this.#entries.delete(roomId);
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import { powerLevelsOf } from '@limpet/protocol/authorization/power-levels';
+import { asRoomAlias } from '@limpet/protocol/identifiers';
+import type { JsonObject, JsonValue } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import { stateEvent } from '@limpet/protocol/pdu';
+import type { Clock } from '../../platform/clock.ts';
+import type { Aliases } from './aliases.ts';
+import type { NewEvent } from './event-maker.ts';
+import type { EventStore } from './event-store.ts';
+import type { LoadedRoom } from './loaded-room.ts';
+import type { MembershipChanges } from './membership-changes.ts';
+import type { RoomWriter } from './room-writer.ts';
+import type { RecordTransaction, SentTransactions, TransactionKey } from './sent-transactions.ts';
+import { hideUnknownRoom } from './unknown-room.ts';
+
+/** Who sends, from where. Without a device or a transaction ID nothing is remembered. */
+export interface Sender {
+  readonly userId: string;
+  readonly deviceId?: string | undefined;
+  readonly transactionId?: string | undefined;
+}
+
+export interface EventToSend {
+  readonly sender: Sender;
+  readonly roomId: string;
+  readonly type: string;
+  readonly content: JsonObject;
+  /** Further top-level fields, signed with the event, as the sticky one. */
+  readonly extraTopLevel?: JsonObject | undefined;
+}
+
+export interface StateToSet extends EventToSend {
+  readonly stateKey: string;
+}
+
+export interface RedactionToSend {
+  readonly sender: Sender;
+  readonly roomId: string;
+  readonly eventId: string;
+  /** `reason`, and whatever else the client put there. */
+  readonly content: JsonObject;
+}
+
+export interface SendingParts {
+  readonly writer: RoomWriter;
+  readonly transactions: SentTransactions;
+  readonly events: EventStore;
+  readonly aliases: Aliases;
+  readonly memberships: MembershipChanges;
+  readonly clock: Clock;
+}
+
+/** What no client may redact: the room would break for older servers. */
+const NEVER_REDACTED: ReadonlySet<string> = new Set(['m.room.create', 'm.room.server_acl']);
+
+/** Sends what clients send to rooms they are in; each answers with the event ID once it is on disk. */
+export class Sending {
+  readonly #parts: SendingParts;
+
+  constructor(parts: SendingParts) {
+    this.#parts = parts;
+  }
+
+  /** Specification: `PUT /rooms/{roomId}/send/{eventType}/{txnId}`. */
+  sendEvent({ sender, roomId, type, content, extraTopLevel }: EventToSend): Promise<string> {
+    const redacts = type === 'm.room.redaction' && typeof content.redacts === 'string' ? content.redacts : undefined;
+    const event = { sender: sender.userId, type, content, redacts, extraTopLevel };
+    return this.#once(sender, `send/${roomId}/${type}`, (record) => this.#send(roomId, event, record));
+  }
+
+  /** Specification: `PUT /rooms/{roomId}/redact/{eventId}/{txnId}`. */
+  redact({ sender, roomId, eventId, content }: RedactionToSend): Promise<string> {
+    const event = { sender: sender.userId, type: 'm.room.redaction', content, redacts: eventId };
+    return this.#once(sender, `redact/${roomId}/${eventId}`, (record) => this.#send(roomId, event, record));
+  }
+
+  /** Specification: `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`. A membership goes the way of memberships. */
+  async setState({ sender, roomId, type, stateKey, content, extraTopLevel }: StateToSet): Promise<string> {
+    if (type === 'm.room.member') {
+      const request = { sender: sender.userId, roomId, target: stateKey, content, extraTopLevel };
+      return this.#parts.memberships.setByState(request);
+    }
+    return this.#send(roomId, { sender: sender.userId, type, stateKey, content, extraTopLevel });
+  }
+
+  async #send(roomId: string, event: NewEvent, record?: RecordTransaction): Promise<string> {
+    const sent = this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
+      if (event.redacts !== undefined) {
+        await loadMembers(event.sender);
+        await this.#checkRedaction(room, event, event.redacts);
+      }
+      if (event.type === 'm.room.canonical_alias' && event.stateKey === '') await this.#checkAliases(room, event);
+      return {
+        events: [event],
+        alongside: record && ((transaction, [written]) => written !== undefined && record(transaction, written)),
+      };
+    });
+    const [written] = await hideUnknownRoom(sent, event.sender);
+    if (written === undefined) throw new Error('A room took an event and gave none back');
+    return written.pdu.eventId;
+  }
+
+  #once(sender: Sender, scope: string, send: (record?: RecordTransaction) => Promise<string>): Promise<string> {
+    const { userId, deviceId, transactionId } = sender;
+    if (deviceId === undefined || transactionId === undefined) return send();
+    const key: TransactionKey = { userId, deviceId, scope, transactionId };
+    return this.#parts.transactions.once(key, this.#parts.clock.nowMs(), send);
+  }
+
+  /** One's own events, or, with the power to redact, those of others. */
+  async #checkRedaction(room: LoadedRoom, event: NewEvent, redacts: string): Promise<void> {
+    const target = (await this.#parts.events.byIds([redacts])).get(redacts);
+    if (target === undefined || target.room.nid !== room.roomNid) {
+      throw new MatrixError('M_NOT_FOUND', `The event ${redacts} is not in this room.`);
+    }
+    if (NEVER_REDACTED.has(target.pdu.type)) {
+      throw new MatrixError('M_FORBIDDEN', `An ${target.pdu.type} event cannot be redacted.`);
+    }
+    const { version } = room.record;
+    const powerLevels = powerLevelsOf(room.state, version);
+    const isOwn = target.pdu.sender === event.sender;
+    const level = powerLevels.levelOf(event.sender);
+    if (!isOwn && level < powerLevels.redact) {
+      const text = `Redacting events of others takes power level ${powerLevels.redact}; ${event.sender} has ${level}.`;
+      throw new MatrixError('M_FORBIDDEN', text);
+    }
+  }
+
+  /** Each alias that is new in the event has to be one, and to lead to this room. */
+  async #checkAliases(room: LoadedRoom, event: NewEvent): Promise<void> {
+    const before = new Set(aliasesIn(stateEvent(room.state, 'm.room.canonical_alias', '')?.content ?? {}));
+    for (const alias of aliasesIn(event.content)) {
+      if (before.has(alias)) continue;
+      if (asRoomAlias(alias) === undefined) {
+        throw new MatrixError('M_INVALID_PARAM', `${JSON.stringify(alias)} is not a room alias.`);
+      }
+      if ((await this.#parts.aliases.find(String(alias)))?.roomId !== room.roomId) {
+        throw new MatrixError('M_BAD_ALIAS', `The alias ${alias} does not lead to this room.`);
+      }
+    }
+  }
+}
+
+/** What an `m.room.canonical_alias` event names; anything may stand there. */
+export function aliasesIn(content: JsonObject): JsonValue[] {
+  const { alias = null, alt_aliases: alternatives = null } = content;
+  const canonical = alias === null || alias === '' ? [] : [alias];
+  if (alternatives === null) return canonical;
+  return [...canonical, ...(Array.isArray(alternatives) ? alternatives : [alternatives])];
+}

@@ -1,0 +1,79 @@
+import { defineStatement } from '../statement.ts';
+
+/** What the writer of events reads and writes of the event graph. Rows of `events` themselves are read by `events.ts`. */
+
+export const insertRoom = defineStatement<{
+  roomNid: number;
+  roomId: string;
+  version: string;
+  isListed: number;
+  createdTs: number;
+}>(
+  `insert into rooms (room_nid, room_id, version, is_listed, created_ts)
+   values (:roomNid, :roomId, :version, :isListed, :createdTs)`,
+);
+
+export const updateRoomListing = defineStatement<{ roomNid: number; isListed: number }>(
+  'update rooms set is_listed = :isListed where room_nid = :roomNid',
+);
+
+export const insertEvent = defineStatement<{
+  eventNid: number;
+  eventId: string;
+  roomNid: number;
+  roomIndex: number | null;
+  writer: number | null;
+  position: number | null;
+  type: string;
+  stateKey: string | null;
+  sender: string;
+  depth: number;
+  originServerTs: number;
+  receivedTs: number;
+  stateBefore: number | null;
+  isRejected: number;
+  isSoftFailed: number;
+  hasUrl: number;
+  json: string;
+}>(
+  `insert into events (event_nid, event_id, room_nid, room_index, writer, position, type, state_key, sender, depth,
+     origin_server_ts, received_ts, state_before, is_rejected, is_soft_failed, has_url, redacted_by, json)
+   values (:eventNid, :eventId, :roomNid, :roomIndex, :writer, :position, :type, :stateKey, :sender, :depth,
+     :originServerTs, :receivedTs, :stateBefore, :isRejected, :isSoftFailed, :hasUrl, null, :json)`,
+);
+
+export const insertEventEdge = defineStatement<{ eventNid: number; prevEventId: string }>(
+  'insert into event_edges (event_nid, prev_event_id) values (:eventNid, :prevEventId)',
+);
+
+export const selectForwardExtremities = defineStatement<{ roomNid: number }, { event_nid: number }>(
+  'select event_nid from forward_extremities where room_nid = :roomNid order by event_nid',
+);
+
+export const insertForwardExtremity = defineStatement<{ roomNid: number; eventNid: number }>(
+  'insert into forward_extremities (room_nid, event_nid) values (:roomNid, :eventNid)',
+);
+
+/** Changes a row only where the graph still ends as the writer believed: to be run with `expect`. */
+export const moveForwardExtremity = defineStatement<{ roomNid: number; from: number; to: number }>(
+  'update forward_extremities set event_nid = :to where room_nid = :roomNid and event_nid = :from',
+);
+
+export const deleteForwardExtremities = defineStatement<{ roomNid: number; eventNids: readonly number[] }>(
+  'delete from forward_extremities where room_nid = :roomNid and event_nid in (:...eventNids)',
+);
+
+/** The last `room_index` of a room; null when it has no event in its timeline. */
+export const selectLastRoomIndex = defineStatement<{ roomNid: number }, { room_index: number | null }>(
+  'select max(room_index) as room_index from events where room_nid = :roomNid',
+);
+
+export const insertRedaction = defineStatement<{ redactsEventId: string; redactionNid: number }>(
+  'insert into redactions (redacts_event_id, redaction_nid) values (:redactsEventId, :redactionNid)',
+);
+
+/** Puts what redaction leaves in the place of the event. The first redaction that takes effect stays the one named. */
+export const redactEventRow = defineStatement<{ eventNid: number; redactedBy: number; json: string }>(
+  `update events set json = :json, redacted_by = :redactedBy, has_url = 0
+   where event_nid = :eventNid and redacted_by is null`,
+);
