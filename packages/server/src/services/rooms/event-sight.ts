@@ -1,21 +1,15 @@
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../platform/clock.ts';
-import type { EventStore } from './event-store.ts';
 import type { HistoricalState } from './historical-state.ts';
 import { type HistoryVisibility, historyVisibilityOf, maySee, membershipOf } from './history-visibility.ts';
 import type { Membership, MembershipReader, MembershipRecord } from './membership-reader.ts';
+import type { PartingEvents } from './parting-events.ts';
 import type { RoomEvent, RoomRecord } from './room-event.ts';
 import { stickyEndOf } from './sticky-end.ts';
 
-/** How many member events back from the present one the end of the last join is looked for. */
-const MAX_MEMBER_EVENTS_BACK = 20;
-/** Ends of joins kept in memory. */
-const MAX_CACHED_ENDS = 10_000;
-
-interface SightParts {
-  readonly events: EventStore;
+export interface EventSightParts {
   readonly memberships: MembershipReader;
   readonly history: HistoricalState;
+  readonly partings: PartingEvents;
   readonly clock: Clock;
   /** A6: with the feature off a sticky event is seen like any other. */
   readonly stickyEnabled: boolean;
@@ -32,18 +26,17 @@ interface SeenAt {
  * for what the user's being joined decides alone, one for the visibility at all events, one for the memberships.
  */
 export class EventSight {
-  readonly #parts: SightParts;
-  /** By the nid of the present member event: the `room_index` where the last join ended, `-Infinity` when there was none. */
-  readonly #joinEnds = new LRUCache<number, number>({ max: MAX_CACHED_ENDS });
+  readonly #parts: EventSightParts;
 
-  constructor(parts: SightParts) {
+  constructor(parts: EventSightParts) {
     this.#parts = parts;
   }
 
   async visibleTo(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
     const places = events.flatMap(placeOf);
-    const record = await this.#parts.memberships.of(room, userId);
-    if (record?.isForgotten === true) return [];
+    const found = await this.#parts.memberships.of(room, userId);
+    // Who forgot a room is to it like anybody else.
+    const record = found?.isForgotten === true ? undefined : found;
     const seen = new Set<RoomEvent>();
     const isJoined = record?.membership === 'join';
     let open = places;
@@ -88,37 +81,20 @@ export class EventSight {
       userId,
     );
     // For who is joined now, `shared` was decided before.
-    const joinEnd = record.membership === 'join' ? undefined : await this.#joinEnd(record);
+    const parting = record.membership === 'join' ? undefined : await this.#parts.partings.of(record);
     for (const { event, snapshotNid } of open) {
       const sight = {
         visibilities: visibilitiesOf(event, visibilities.get(snapshotNid)),
         memberships: membershipsOf(event, userId, memberships.get(snapshotNid)),
-        joinedLater: joinEnd === undefined || (event.place?.roomIndex ?? Number.POSITIVE_INFINITY) < joinEnd,
+        joinedLater: parting !== undefined && isBefore(event, parting),
       };
       if (maySee(sight)) seen.add(event);
     }
   }
+}
 
-  /** Where the last join of somebody who is not joined now ended. */
-  async #joinEnd(record: MembershipRecord): Promise<number> {
-    const known = this.#joinEnds.get(record.eventNid);
-    if (known !== undefined) return known;
-    const end = await this.#findJoinEnd(record);
-    this.#joinEnds.set(record.eventNid, end);
-    return end;
-  }
-
-  async #findJoinEnd({ eventNid, userId }: MembershipRecord): Promise<number> {
-    let nid: number | undefined = eventNid;
-    for (let back = 0; back < MAX_MEMBER_EVENTS_BACK && nid !== undefined; back += 1) {
-      const event: RoomEvent | undefined = (await this.#parts.events.byNids([nid])).get(nid);
-      if (event?.stateBefore === undefined || event.place === undefined) break;
-      nid = (await this.#parts.history.slotAt([event.stateBefore], 'm.room.member', userId)).get(event.stateBefore);
-      const before = nid === undefined ? undefined : (await this.#parts.events.byNids([nid])).get(nid);
-      if (membershipOf(before?.pdu) === 'join') return event.place.roomIndex;
-    }
-    return Number.NEGATIVE_INFINITY;
-  }
+function isBefore(event: RoomEvent, other: RoomEvent): boolean {
+  return event.place !== undefined && other.place !== undefined && event.place.roomIndex < other.place.roomIndex;
 }
 
 /** Outliers and refused events are seen by nobody. */

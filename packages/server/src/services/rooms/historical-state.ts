@@ -1,6 +1,6 @@
 import { stateMapKey } from '@limpet/protocol/pdu';
 import { LRUCache } from 'lru-cache';
-import { selectSlotsOfSnapshots } from '../../storage/queries/event-details.ts';
+import { selectSlotsOfSnapshots, selectSlotsOfType } from '../../storage/queries/event-details.ts';
 import { selectSlot } from '../../storage/queries/state.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { EventStore } from './event-store.ts';
@@ -71,6 +71,15 @@ export class HistoricalState {
     const held = new Map(rows.map((row) => [row.snapshot_nid, row.event_nid]));
     for (const [snapshotNid, eventNid] of held) if (eventNid === 0) held.delete(snapshotNid);
     return held;
+  }
+
+  /** What the slots of one type with these state keys hold in one snapshot: event nids. */
+  async slotsAt(snapshotNid: number, type: string, stateKeys: readonly string[]): Promise<number[]> {
+    const slots = await this.#storage.read(selectSlotsOfType, { type, stateKeys });
+    const slotNids = slots.map((slot) => slot.slot_nid);
+    const rows = await this.#storage.read(selectSlotsOfSnapshots, { snapshotNids: [snapshotNid], slotNids });
+    const held = new Map(rows.map((row) => [row.slot_nid, row.event_nid]));
+    return [...held.values()].filter((eventNid) => eventNid !== 0);
   }
 
   async #slotNid(type: string, stateKey: string): Promise<number | undefined> {

@@ -2,9 +2,9 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { PresentEvent, StickyPresentation } from './client-event.ts';
 import { EventDetails } from './event-details.ts';
-import { EventSight } from './event-sight.ts';
+import type { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
-import { HistoricalState } from './historical-state.ts';
+import type { HistoricalState } from './historical-state.ts';
 import { membershipOf } from './history-visibility.ts';
 import type { MembershipReader, MembershipRecord } from './membership-reader.ts';
 import { createPresentEvent } from './present-event.ts';
@@ -20,6 +20,8 @@ export interface RoomViewsParts {
   readonly events: EventStore;
   readonly state: RoomStateReader;
   readonly memberships: MembershipReader;
+  readonly history: HistoricalState;
+  readonly sight: EventSight;
   readonly sticky: StickyPresentation;
 }
 
@@ -27,20 +29,16 @@ export interface RoomViewsParts {
 export class RoomViews implements RoomReader {
   readonly #parts: RoomViewsParts;
   readonly #details: EventDetails;
-  readonly #history: HistoricalState;
-  readonly #sight: EventSight;
   readonly #presentEvent: PresentEvent;
 
   constructor(parts: RoomViewsParts) {
     this.#parts = parts;
     this.#details = new EventDetails(parts.storage, parts.events);
-    this.#history = new HistoricalState(parts.storage, parts.events);
-    this.#sight = new EventSight({ ...parts, history: this.#history, stickyEnabled: parts.sticky.isEnabled });
     this.#presentEvent = createPresentEvent(parts.sticky);
   }
 
   visibleTo(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
-    return this.#sight.visibleTo(userId, room, events);
+    return this.#parts.sight.visibleTo(userId, room, events);
   }
 
   async present(events: readonly RoomEvent[], viewer: EventViewer): Promise<string[]> {
@@ -97,7 +95,7 @@ export class RoomViews implements RoomReader {
     const joinedPosition = record?.membership === 'join' ? record.joinedPosition : undefined;
     if (record?.writer === place.writer && joinedPosition !== undefined && place.position >= joinedPosition)
       return 'join';
-    return this.#history.knownMembership(stateBefore, userId);
+    return this.#parts.history.knownMembership(stateBefore, userId);
   }
 }
 

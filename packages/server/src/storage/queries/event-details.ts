@@ -39,3 +39,9 @@ export const selectSlotsOfSnapshots = defineStatement<
    from path join state_snapshot_entries entry on entry.snapshot_nid = path.snapshot_nid
    where entry.slot_nid in (:...slotNids) order by path.ordinal`,
 );
+
+/** The slots of one type with these state keys, as far as there are any. */
+export const selectSlotsOfType = defineStatement<
+  { type: string; stateKeys: readonly string[] },
+  { slot_nid: number; state_key: string }
+>("select slot_nid, state_key from state_slots where type = :type and state_key in (:...'stateKeys)");

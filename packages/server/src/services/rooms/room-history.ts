@@ -1,0 +1,215 @@
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import type { Storage } from '../../storage/storage.ts';
+import type { AccountDataReader } from '../accounts/account-data-reader.ts';
+import type { EventFilter } from './event-filter.ts';
+import { eventFilterMatches } from './event-filter-matches.ts';
+import type { EventSight } from './event-sight.ts';
+import type { EventStore } from './event-store.ts';
+import type { HistoricalState } from './historical-state.ts';
+import type { RoomAccess } from './room-access.ts';
+import type { RoomEvent } from './room-event.ts';
+import type { RoomStateReader } from './room-state.ts';
+import type { TimelineQuery, TimelineReader } from './timeline.ts';
+
+/** Most events that one page or one context gives. */
+export const MAX_EVENTS_PER_PAGE = 1_000;
+/** How often a page in which this user may see nothing is followed by the next before the answer goes out empty. */
+const MAX_UNSEEN_PAGES = 10;
+/** Events read at once where most of them may turn out to be hidden. */
+const MIN_PAGE_AFTER_UNSEEN = 200;
+
+interface RoomHistoryParts {
+  readonly storage: Storage;
+  readonly events: EventStore;
+  readonly state: RoomStateReader;
+  readonly timeline: TimelineReader;
+  readonly history: HistoricalState;
+  readonly sight: EventSight;
+  readonly accountData: AccountDataReader;
+}
+
+/** What a client's filter asks of history: which events, and the member events of their senders alone. */
+export interface HistoryFilter extends EventFilter {
+  readonly lazyLoadMembers: boolean;
+}
+
+export interface MessagesQuery {
+  /** Places between events: what is older has a `room_index` up to this. */
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+  readonly direction: 'backwards' | 'forwards';
+  readonly limit: number;
+  readonly filter: HistoryFilter | undefined;
+}
+
+export interface Messages {
+  readonly events: readonly RoomEvent[];
+  readonly start: number;
+  /** `undefined` when there is nothing more for this user. */
+  readonly end: number | undefined;
+  /** With lazy loading, the member events of the senders. */
+  readonly state: readonly RoomEvent[];
+}
+
+export interface EventContext {
+  readonly event: RoomEvent;
+  /** Newest first. */
+  readonly before: readonly RoomEvent[];
+  /** Oldest first. */
+  readonly after: readonly RoomEvent[];
+  readonly start: number;
+  readonly end: number;
+  /** At the last event given. */
+  readonly state: readonly RoomEvent[];
+}
+
+/** Reads the past of a room for one of its viewers. Specification: client-server API, "Room participation". */
+export class RoomHistory {
+  readonly #parts: RoomHistoryParts;
+
+  constructor(parts: RoomHistoryParts) {
+    this.#parts = parts;
+  }
+
+  /** Specification: `GET /rooms/{roomId}/messages`. */
+  async messages(access: RoomAccess, query: MessagesQuery): Promise<Messages> {
+    const { direction, filter } = query;
+    const isBackwards = direction === 'backwards';
+    const newest = await this.#newestIndex(access);
+    const from = Math.min(query.from ?? (isBackwards ? newest : Number.MIN_SAFE_INTEGER), newest);
+    if (query.limit < 1) return { events: [], start: from, end: from, state: [] };
+    const stretch = isBackwards
+      ? { after: query.to ?? Number.MIN_SAFE_INTEGER, before: from + 1 }
+      : { after: from, before: Math.min(query.to ?? newest, newest) + 1 };
+    const limit = Math.min(query.limit, MAX_EVENTS_PER_PAGE);
+    const page = await this.#visiblePage(access, { room: access.room, ...stretch, limit, direction, filter });
+    const state = filter?.lazyLoadMembers === true ? await this.#sendersOf(page.events) : [];
+    const end = page.next === undefined || !isBackwards ? page.next : page.next - 1;
+    return { events: page.events, start: from, end, state };
+  }
+
+  /** Specification: `GET /rooms/{roomId}/event/{eventId}`. Throws M_NOT_FOUND for what is not there or may not be seen. */
+  async event(roomId: string, eventId: string, userId: string): Promise<RoomEvent> {
+    const event = (await this.#parts.events.byIds([eventId])).get(eventId);
+    const [seen] = event?.room.roomId === roomId ? await this.#shownTo(userId, [event]) : [];
+    if (seen === undefined || !isPublished(seen, this.#parts.storage)) {
+      throw new MatrixError('M_NOT_FOUND', 'There is no such event in this room, or you may not see it.');
+    }
+    return seen;
+  }
+
+  /** Specification: `GET /rooms/{roomId}/context/{eventId}`. The event must be one that `event` gave. */
+  async context(
+    access: RoomAccess,
+    event: RoomEvent,
+    { limit, filter }: { limit: number; filter: HistoryFilter | undefined },
+  ): Promise<EventContext> {
+    const index = indexOf(event);
+    const capped = Math.min(limit, MAX_EVENTS_PER_PAGE);
+    const limitBefore = Math.floor(capped / 2);
+    const stretch = { room: access.room, filter };
+    const newest = await this.#newestIndex(access);
+    const [before, after] = await Promise.all([
+      this.#shownPage(access, {
+        ...stretch,
+        after: Number.MIN_SAFE_INTEGER,
+        before: index,
+        limit: limitBefore,
+        direction: 'backwards',
+      }),
+      this.#shownPage(access, {
+        ...stretch,
+        after: index,
+        before: newest + 1,
+        limit: capped - limitBefore,
+        direction: 'forwards',
+      }),
+    ]);
+    const last = after.at(-1) ?? event;
+    const given = [...before, event, ...after];
+    return {
+      event,
+      before,
+      after,
+      start: indexOf(before.at(-1) ?? event) - 1,
+      end: indexOf(last),
+      state: await this.#stateAfter(last, given, filter),
+    };
+  }
+
+  /** The newest event there is for this user: what is not published yet is not shown. */
+  async #newestIndex({ room, parting }: RoomAccess): Promise<number> {
+    const published = await this.#parts.timeline.roomIndexAt(room, this.#parts.storage.stream.current());
+    return Math.min(published, parting?.place?.roomIndex ?? published);
+  }
+
+  async #shownPage(access: RoomAccess, query: TimelineQuery): Promise<RoomEvent[]> {
+    if (query.limit < 1) return [];
+    const page = await this.#parts.timeline.page(query);
+    return this.#shownTo(access.userId, page.events);
+  }
+
+  /** Goes over what the user may not see, for a while. */
+  async #visiblePage(
+    access: RoomAccess,
+    query: TimelineQuery,
+  ): Promise<{ events: readonly RoomEvent[]; next: number | undefined }> {
+    let rest = query;
+    for (let pages = 1; ; pages += 1) {
+      const page = await this.#parts.timeline.page(rest);
+      const shown = await this.#shownTo(access.userId, page.events);
+      const events = shown.slice(0, query.limit);
+      if (shown.length > query.limit) return { events, next: indexOf(events.at(-1)) };
+      if (events.length > 0 || page.next === undefined || pages >= MAX_UNSEEN_PAGES) {
+        return { events, next: page.next };
+      }
+      const limit = Math.max(query.limit, MIN_PAGE_AFTER_UNSEEN);
+      const isBackwards = query.direction === 'backwards';
+      rest = isBackwards ? { ...rest, limit, before: page.next } : { ...rest, limit, after: page.next };
+    }
+  }
+
+  /** What may be seen, less what users whom this one ignores have said. Specification: "Ignoring Users". */
+  async #shownTo(userId: string, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
+    const room = events[0]?.room;
+    if (room === undefined) return [];
+    const ignored = await this.#parts.accountData.ignoredUsers(userId);
+    const candidates = events.filter(({ pdu }) => pdu.stateKey !== undefined || !ignored.has(pdu.sender));
+    return this.#parts.sight.visibleTo(userId, room, candidates);
+  }
+
+  /** The member events of who sent these, as they were when the first of them was sent. */
+  async #sendersOf(events: readonly RoomEvent[]): Promise<RoomEvent[]> {
+    const snapshotNid = events[0]?.stateBefore;
+    if (snapshotNid === undefined) return [];
+    const senders = [...new Set(events.map(({ pdu }) => pdu.sender))];
+    const nids = await this.#parts.history.slotsAt(snapshotNid, 'm.room.member', senders);
+    return [...(await this.#parts.events.byNids(nids)).values()];
+  }
+
+  async #stateAfter(
+    last: RoomEvent,
+    given: readonly RoomEvent[],
+    filter: HistoryFilter | undefined,
+  ): Promise<RoomEvent[]> {
+    const snapshot = await this.#parts.state.snapshotAfter(last);
+    const slots = filter?.lazyLoadMembers === true ? await this.#parts.state.slots([...snapshot.keys()]) : undefined;
+    const senders = new Set(given.map(({ pdu }) => pdu.sender));
+    const nids: number[] = [];
+    for (const [slotNid, eventNid] of snapshot) {
+      const slot = slots?.get(slotNid);
+      if (slot?.type !== 'm.room.member' || senders.has(slot.stateKey)) nids.push(eventNid);
+    }
+    const state = [...(await this.#parts.events.byNids(nids)).values()];
+    return filter === undefined ? state : state.filter(({ pdu }) => eventFilterMatches(filter, pdu));
+  }
+}
+
+function isPublished({ place }: RoomEvent, { stream }: Storage): boolean {
+  return place !== undefined && place.position <= (stream.current().get(place.writer) ?? 0);
+}
+
+function indexOf(event: RoomEvent | undefined): number {
+  if (event?.place === undefined) throw new Error('An event that is shown has no place in the timeline');
+  return event.place.roomIndex;
+}

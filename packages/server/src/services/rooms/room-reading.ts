@@ -1,0 +1,52 @@
+import type { Clock } from '../../platform/clock.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { AccountDataReader } from '../accounts/account-data-reader.ts';
+import type { StickyPresentation } from './client-event.ts';
+import { EventSight } from './event-sight.ts';
+import type { EventStore } from './event-store.ts';
+import { HistoricalState } from './historical-state.ts';
+import type { MembershipReader } from './membership-reader.ts';
+import { PartingEvents } from './parting-events.ts';
+import { RoomDoor } from './room-access.ts';
+import { RoomHistory } from './room-history.ts';
+import type { RoomReader } from './room-reader.ts';
+import type { RoomStateReader } from './room-state.ts';
+import { RoomStateViews } from './room-state-views.ts';
+import { RoomViews } from './room-views.ts';
+import type { TimelineReader } from './timeline.ts';
+import { TimelinePages } from './timeline-pages.ts';
+
+export interface RoomReadingParts {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly events: EventStore;
+  readonly state: RoomStateReader;
+  readonly memberships: MembershipReader;
+  readonly accountData: AccountDataReader;
+  readonly sticky: StickyPresentation;
+}
+
+/** The reading side of rooms, put together. */
+export interface RoomReading {
+  readonly rooms: RoomReader;
+  readonly timeline: TimelineReader;
+  readonly door: RoomDoor;
+  readonly history: RoomHistory;
+  readonly states: RoomStateViews;
+}
+
+export function createRoomReading(parts: RoomReadingParts): RoomReading {
+  const { storage, events } = parts;
+  const past = new HistoricalState(storage, events);
+  const partings = new PartingEvents(events, past);
+  const sight = new EventSight({ ...parts, history: past, partings, stickyEnabled: parts.sticky.isEnabled });
+  const timeline = new TimelinePages(storage, events);
+  const door = new RoomDoor({ ...parts, partings });
+  return {
+    rooms: new RoomViews({ ...parts, history: past, sight }),
+    timeline,
+    door,
+    history: new RoomHistory({ ...parts, timeline, history: past, sight }),
+    states: new RoomStateViews({ ...parts, timeline, history: past, sight, door }),
+  };
+}
