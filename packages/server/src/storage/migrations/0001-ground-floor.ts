@@ -131,6 +131,7 @@ export const groundFloor: Migration = {
       room_nid {bigint} not null, user_id {text} not null, room_index {bigint} not null, thread_id {text} not null,
       notifies {bigint} not null, highlights {bigint} not null,
       primary key (room_nid, user_id, room_index)){clustered}`,
+    'create index unread_exceptions_by_room_index on unread_exceptions (room_nid, room_index)',
 
     // ---- Encryption
     `create table to_device_messages (
