@@ -1,3 +1,4 @@
+import type { SigningKey } from '@limpet/protocol/signing';
 import type { Config } from './config.ts';
 import type { Platform } from './platform/platform.ts';
 import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
@@ -13,6 +14,8 @@ export interface ServiceParts {
   readonly config: Config;
   readonly platform: Platform;
   readonly storage: Storage;
+  /** Signs what the server says: events, and requests to other servers. */
+  readonly signingKey: SigningKey;
   /** What a password hash costs; tests make it cheap. */
   readonly passwordCost?: PasswordCost;
 }

@@ -7,9 +7,13 @@ import type { AdminCommands } from './admin-commands.ts';
 
 /**
  * How the command line speaks with the running server: one JSON text asks, one answers. Positions and caches belong to
- * the running process alone, so it has to do what the operator asks for.
+ * the running process alone, so it has to do what the operator asks for. An empty text only asks whether somebody is
+ * there.
  */
 export async function answerAdminRequest(commands: AdminCommands, text: string, log: Log): Promise<string> {
+  if (text === '') {
+    return '{}';
+  }
   try {
     const { command, parameters } = checkRequest(JSON.parse(text));
     return JSON.stringify({ result: await run(commands, command, parameters) });
@@ -25,13 +29,13 @@ export async function answerAdminRequest(commands: AdminCommands, text: string, 
 /** The commands of a server that `call` carries a request to. */
 export function remoteAdminCommands(call: (request: string) => Promise<string>): AdminCommands {
   async function ask<T>(command: keyof AdminCommands, parameters: object): Promise<T> {
-    const answer: JsonValue = JSON.parse(await call(JSON.stringify({ command, parameters })));
+    const answer = answerIn(await call(JSON.stringify({ command, parameters })));
     if (isJsonObject(answer) && isJsonObject(answer.result)) {
       // Both ends are the same program.
       return answer.result as T;
     }
-    const message = isJsonObject(answer) && typeof answer.error === 'string' ? answer.error : 'It gave no answer.';
-    throw new MatrixError('M_UNKNOWN', message);
+    const error = isJsonObject(answer) ? answer.error : undefined;
+    throw new MatrixError('M_UNKNOWN', typeof error === 'string' ? error : 'The running server gave no answer.');
   }
 
   return {
@@ -40,6 +44,14 @@ export function remoteAdminCommands(call: (request: string) => Promise<string>):
     resetPassword: (parameters) => ask('resetPassword', parameters),
     deactivateUser: (parameters) => ask('deactivateUser', parameters),
   };
+}
+
+function answerIn(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 const checkRequest = schemaCheck(

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { ListenerConfig } from '../config.ts';
 
@@ -9,17 +10,40 @@ export class ListenFault extends Error {
   }
 }
 
+/**
+ * Whether the ports of all listeners are free, so that nothing is begun where one is not. `listen` still may find that
+ * somebody took one meanwhile. Throws ListenFault.
+ */
+export async function checkPorts(listeners: readonly ListenerConfig[]): Promise<void> {
+  for (const listener of listeners) {
+    const probe = createServer();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        probe.once('error', reject);
+        probe.listen(listener.port, listener.address, resolve);
+      });
+    } catch (error) {
+      throw listenFault(error, listener);
+    }
+    await new Promise<void>((resolve) => probe.close(() => resolve()));
+  }
+}
+
 /** Opens the listener, and gives the URL that it is reached by on this machine. Throws ListenFault. */
 export async function listen(app: FastifyInstance, listener: ListenerConfig): Promise<string> {
   try {
     await app.listen({ host: listener.address, port: listener.port });
   } catch (error) {
-    throw new ListenFault(`${reasonOf(error, listener)}, under "listeners" in the configuration`, error);
+    throw listenFault(error, listener);
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listener.port;
   const host = listener.address.includes(':') ? `[${listener.address}]` : listener.address;
   return `${listener.tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+}
+
+function listenFault(error: unknown, listener: ListenerConfig): ListenFault {
+  return new ListenFault(`${reasonOf(error, listener)}, under "listeners" in the configuration`, error);
 }
 
 function reasonOf(error: unknown, { address, port }: ListenerConfig): string {

@@ -2,6 +2,14 @@ import { SEED_BYTES, type SigningKey, signingKeyFromSeed } from '@limpet/protoco
 import { decodeBase64, encodeUnpaddedBase64 } from '@limpet/protocol/unpadded-base64';
 import type { Random } from './random.ts';
 
+/** The signing key cannot be used. The message is one line that names the file; exit status 2. */
+export class KeyFileFault extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'KeyFileFault';
+  }
+}
+
 /** The one small secret file of a server. */
 export interface KeyFile {
   /** For messages. */
@@ -14,7 +22,7 @@ export interface KeyFile {
 
 /**
  * The server's signing key, made at the first start. The file holds one line, `ed25519 VERSION SEED`, as other
- * homeservers have it, so that a server can move here with its key. Throws an Error that names the file when it holds
+ * homeservers have it, so that a server can move here with its key. Throws a KeyFileFault when it holds
  * anything else: a server that went on with a new key would be a stranger to all others.
  */
 export function openSigningKey(file: KeyFile, random: Random): SigningKey {
@@ -27,7 +35,9 @@ export function openSigningKey(file: KeyFile, random: Random): SigningKey {
     seed?.length === SEED_BYTES &&
     rest.length === 0;
   if (!isGood || seed === undefined) {
-    throw new Error(`${file.path} is no signing key: it must hold one line "ed25519 VERSION SEED", the seed in Base64`);
+    throw new KeyFileFault(
+      `${file.path} is no signing key: it must hold one line "ed25519 VERSION SEED", the seed in Base64`,
+    );
   }
   return signingKeyFromSeed(`ed25519:${version}`, seed);
 }

@@ -1,5 +1,6 @@
 /**
- * Structured logging. `message` is a constant of ours; whatever came from outside goes into `fields`, never into the message.
+ * Structured logging. `message` is a constant of ours; whatever came from outside goes into `fields`, never into the
+ * message.
  */
 export interface Log {
   debug(message: string, fields?: LogFields): void;

@@ -1,4 +1,5 @@
 import type { JsonObject } from '@limpet/protocol/json';
+import { SEED_BYTES, signingKeyFromSeed } from '@limpet/protocol/signing';
 import { readConfig } from '../../src/config.ts';
 import { createServer, type Server, type ServerParts } from '../../src/create-server.ts';
 import type { Log } from '../../src/platform/log.ts';
@@ -55,15 +56,17 @@ export interface TestServer {
 /** A whole server in this process: no network, a database in memory, cheap passwords. */
 export async function createTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const storage = options.storage ?? (await openTestStorage());
+  const random = seededRandom(options.seed ?? 1);
   const server = createServer({
     config: readConfig({ rate_limits: { enabled: false }, ...options.config }, '/nowhere'),
     platform: {
       clock: options.world?.clock ?? nodeClock,
       timers: options.world?.timers ?? nodeTimers,
-      random: seededRandom(options.seed ?? 1),
+      random,
       log: options.log ?? silentLog,
     },
     storage,
+    signingKey: signingKeyFromSeed('ed25519:test', random.bytes(SEED_BYTES)),
     passwordCost: CHEAP_PASSWORD_COST,
     ...(options.rateLimits === undefined ? {} : { rateLimits: options.rateLimits }),
   });

@@ -60,15 +60,20 @@ export async function callControlSocket(path: string, message: string): Promise<
   return readAll(socket);
 }
 
-async function readAll(socket: Socket): Promise<string> {
+/** All that the other side says before it ends its half. Iterating would close our half, too. */
+function readAll(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of socket) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > MAX_MESSAGE_BYTES) {
-      throw new Error(`The message is longer than ${MAX_MESSAGE_BYTES} bytes`);
-    }
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  return new Promise((resolve, reject) => {
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_MESSAGE_BYTES) {
+        socket.destroy(new Error(`The message is longer than ${MAX_MESSAGE_BYTES} bytes`));
+      }
+    });
+    socket.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('The connection closed')));
+  });
 }

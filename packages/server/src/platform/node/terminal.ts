@@ -14,7 +14,9 @@ export function createNodeTerminal(): Terminal {
   };
 }
 
-/** In raw mode the terminal shows nothing by itself. The question goes to standard error, so that output can be piped. */
+/**
+ * In raw mode the terminal shows nothing by itself. The question goes to standard error, so that output can be piped.
+ */
 function askSecret(question: string): Promise<string> {
   const { stdin, stderr } = process;
   stderr.write(question);

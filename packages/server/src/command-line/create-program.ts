@@ -1,0 +1,121 @@
+import { Command, CommanderError } from 'commander';
+import type { UserActions } from './user-actions.ts';
+
+/** What the commands do. Each gives the exit status. */
+export interface Actions extends UserActions {
+  serve(options: { config?: string }): Promise<number>;
+  configExample(): Promise<number>;
+  configDocument(): Promise<number>;
+  configCheck(options: { config?: string }): Promise<number>;
+}
+
+/** Wrong arguments, or a wrong configuration. */
+export const EXIT_USAGE = 2;
+
+const CONFIG_OPTION = ['-c, --config <file>', 'configuration file (YAML); without it the defaults hold'] as const;
+
+/**
+ * Reads the arguments, runs what they say, and gives the exit status. Help and complaints about arguments are
+ * commander's; the rest is said by the actions.
+ */
+export async function runProgram(args: readonly string[], version: string, actions: Actions): Promise<number> {
+  let status = 0;
+  // What a command gives is its exit status.
+  const run =
+    <Parameters extends unknown[]>(action: (...parameters: Parameters) => Promise<number>) =>
+    async (...parameters: Parameters) => {
+      status = await action(...parameters);
+    };
+  const program = new Command('limpet')
+    .description('Limpet, the Matrix homeserver for real-time rooms.')
+    .version(version, '-V, --version')
+    .showHelpAfterError('Try "limpet --help".')
+    .exitOverride()
+    .addHelpText('after', GENERAL_EXAMPLES);
+  addServe(program, run, actions);
+  addUser(program.command('user').description('make and change accounts'), run, actions);
+  addConfig(program.command('config').description('show and check configurations'), run, actions);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      throw error;
+    }
+    return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  }
+  return status;
+}
+
+type Run = <Parameters extends unknown[]>(
+  action: (...parameters: Parameters) => Promise<number>,
+) => (...parameters: Parameters) => Promise<void>;
+
+const GENERAL_EXAMPLES = `
+Examples:
+  npm start                                       start with the defaults, on http://127.0.0.1:8008
+  npm start -- --config limpet.yaml               start with a configuration
+  npm run -s limpet -- config example > limpet.yaml
+  npm run limpet -- user create alice --admin`;
+
+function addServe(program: Command, run: Run, actions: Actions): void {
+  program
+    .command('serve')
+    .description('start the server')
+    .option(...CONFIG_OPTION)
+    .addHelpText('after', '\nExample:\n  limpet serve --config limpet.yaml')
+    .action(run((options) => actions.serve(options)));
+}
+
+function addUser(user: Command, run: Run, actions: Actions): void {
+  user
+    .command('create <name>')
+    .description('make an account; asks for the password unless told otherwise')
+    .option(...CONFIG_OPTION)
+    .option('--admin', 'make it an administrator')
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--generate-password', 'make up a password and print it')
+    .addHelpText('after', '\nExample:\n  limpet user create alice --admin --generate-password')
+    .action(run((name, options) => actions.createUser(name, options)));
+  user
+    .command('list')
+    .description('show all accounts')
+    .option(...CONFIG_OPTION)
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', '\nExample:\n  limpet user list --json')
+    .action(run((options) => actions.listUsers(options)));
+  user
+    .command('reset-password <name>')
+    .description('give an account a new password, and log out its devices')
+    .option(...CONFIG_OPTION)
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--generate-password', 'make up a password and print it')
+    .option('--keep-sessions', 'leave its devices logged in')
+    .addHelpText('after', '\nExample:\n  limpet user reset-password alice --password-stdin < password.txt')
+    .action(run((name, options) => actions.resetPassword(name, options)));
+  user
+    .command('deactivate <name>')
+    .description('end an account for good; its name is never given again')
+    .option(...CONFIG_OPTION)
+    .option('--erase', 'remove its profile, too')
+    .addHelpText('after', '\nExample:\n  limpet user deactivate mallory --erase')
+    .action(run((name, options) => actions.deactivateUser(name, options)));
+}
+
+function addConfig(config: Command, run: Run, actions: Actions): void {
+  config
+    .command('example')
+    .description('print a configuration with every key, its default and its meaning')
+    .addHelpText('after', '\nExample:\n  limpet config example > limpet.yaml')
+    .action(run(() => actions.configExample()));
+  config
+    .command('document')
+    .description('print docs/configuration.md')
+    .addHelpText('after', '\nExample:\n  limpet config document > docs/configuration.md')
+    .action(run(() => actions.configDocument()));
+  config
+    .command('check')
+    .description('say whether a configuration is good')
+    .option(...CONFIG_OPTION)
+    .addHelpText('after', '\nExample:\n  limpet config check --config limpet.yaml')
+    .action(run((options) => actions.configCheck(options)));
+}

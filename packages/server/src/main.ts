@@ -1,0 +1,97 @@
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import manifest from '../package.json' with { type: 'json' };
+import { type Actions, EXIT_USAGE, runProgram } from './command-line/create-program.ts';
+import { createUserActions } from './command-line/user-actions.ts';
+import { ConfigError } from './config/config-error.ts';
+import { createNodePlatform } from './platform/node/create-node-platform.ts';
+import { nodeRandom } from './platform/node/random.ts';
+import { readConfigFile, readTlsFiles } from './platform/node/read-config-file.ts';
+import { createNodeTerminal } from './platform/node/terminal.ts';
+import { PromptCancelled } from './platform/terminal.ts';
+
+/**
+ * The command `limpet`. The only place that knows arguments, signals and exit statuses; environment variables are not
+ * read.
+ */
+
+/** After a signal the process ends within this time, come what may. */
+const MAX_STOP_MS = 4_500;
+
+const EXIT_FAILURE = 1;
+
+const terminal = createNodeTerminal();
+
+const actions: Actions = {
+  async serve(options) {
+    const config = readConfigFile(options.config, process.cwd());
+    const tls = readTlsFiles(config);
+    const platform = createNodePlatform({ ...config.log, output: process.stdout });
+    // Loaded now, so that `limpet --help` does not wait for it.
+    const { serve } = await import('./command-line/serve.ts');
+    await serve({ config, platform, terminal, tls, untilStopped: untilStopped() });
+    return 0;
+  },
+  async configExample() {
+    const { configExample } = await import('./config/config-example.ts');
+    process.stdout.write(configExample());
+    return 0;
+  },
+  async configDocument() {
+    const { configDocument } = await import('./config/config-document.ts');
+    process.stdout.write(configDocument());
+    return 0;
+  },
+  async configCheck(options) {
+    readTlsFiles(readConfigFile(options.config, process.cwd()));
+    terminal.print(`${options.config ?? 'The default configuration'} is good`);
+    return 0;
+  },
+  ...createUserActions({
+    terminal,
+    random: nodeRandom,
+    async withCommands(file, use) {
+      const config = readConfigFile(file, process.cwd());
+      const platform = createNodePlatform({ level: 'warn', format: 'pretty', output: process.stderr });
+      const { withAdminCommands } = await import('./command-line/with-admin-commands.ts');
+      return withAdminCommands(config, platform, use);
+    },
+  }),
+};
+
+/** Kept at the first SIGTERM or SIGINT. From then on the process has MAX_STOP_MS; a second signal ends it at once. */
+function untilStopped(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(EXIT_FAILURE));
+        setTimeout(() => {
+          terminal.printError('limpet: stopping took too long');
+          process.exit(EXIT_FAILURE);
+        }, MAX_STOP_MS).unref();
+        resolve(signal);
+      });
+    }
+  });
+}
+
+/** What an operator can mend is one line; anything else is our bug, with its stack. */
+function explain(error: unknown): number {
+  if (error instanceof PromptCancelled) {
+    terminal.printError('limpet: cancelled, nothing was changed');
+    return EXIT_FAILURE;
+  }
+  if (error instanceof MatrixError) {
+    terminal.printError(`limpet: ${error.message}`);
+    return EXIT_FAILURE;
+  }
+  if (error instanceof ConfigError || (error instanceof Error && FAULTS_OF_OPERATION.includes(error.name))) {
+    terminal.printError(`limpet: ${error.message.split('\n', 1)[0]}`);
+    return EXIT_USAGE;
+  }
+  throw error;
+}
+
+/** By name, since their modules are loaded with the server only. */
+const FAULTS_OF_OPERATION: readonly string[] = ['ListenFault', 'DatabaseUnusable', 'KeyFileFault'];
+
+process.exitCode = await runProgram(process.argv.slice(2), manifest.version, actions).catch(explain);
