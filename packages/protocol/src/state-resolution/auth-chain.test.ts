@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Pdu } from '../pdu.ts';
 import { authChain } from './auth-chain.ts';
-import { graphOf, idsOf } from './test-rooms.ts';
-import { readStoryEvent, roomVersion, storyEventId } from './test-story.ts';
+import { graphOf, idsOf } from './tests/random-rooms.ts';
+import { readStoryEvent, roomVersion, storyEventId } from './tests/story.ts';
 
 const version = roomVersion('11');
 

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { Pdu } from '../pdu.ts';
 import { authDifference } from './auth-difference.ts';
 import { separateConflictedState } from './conflicted-state.ts';
-import { graphOf, idsOf } from './test-rooms.ts';
-import { roomVersion, stateOf } from './test-story.ts';
+import { graphOf, idsOf } from './tests/random-rooms.ts';
+import { roomVersion, stateOf } from './tests/story.ts';
 
 const events = graphOf(
   {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareByTimeAndId, compareCodePoints } from './compare-events.ts';
-import { readStoryEvent, roomVersion } from './test-story.ts';
+import { readStoryEvent, roomVersion } from './tests/story.ts';
 
 test('the earlier time goes first, then the lesser event ID', () => {
   const sketch = { sender: '@alice', type: 'm.room.topic', key: '', content: {}, auth: [] };

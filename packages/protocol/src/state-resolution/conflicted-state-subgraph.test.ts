@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { conflictedStateSubgraph } from './conflicted-state-subgraph.ts';
-import { graphOf, idsOf } from './test-rooms.ts';
-import { roomVersion } from './test-story.ts';
+import { graphOf, idsOf } from './tests/random-rooms.ts';
+import { roomVersion } from './tests/story.ts';
 
 const version = roomVersion('12');
 

@@ -7,7 +7,7 @@ import type { EventMap } from './event-map.ts';
  * Specification: room version 12, "State resolution", "Conflicted state subgraph" (added in v2.1, MSC4297).
  */
 export function conflictedStateSubgraph(conflictedEventIds: ReadonlySet<string>, events: EventMap): Set<string> {
-  const ancestors = authChain(conflictedEventIds, events).union(conflictedEventIds);
+  const ancestors = authChain(conflictedEventIds, events);
   const citedBy = citationsAmong(ancestors, events);
   const subgraph = new Set<string>(conflictedEventIds);
   const waiting = [...conflictedEventIds];

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { iterativeAuthChecks } from './iterative-auth-checks.ts';
 import { senderPowerLevel } from './sender-power-level.ts';
-import { readStory, type StoryEvent, stateOf, storyEventId, storyIds } from './test-story.ts';
+import { readStory, type StoryEvent, stateOf, storyEventId, storyIds } from './tests/story.ts';
 
 const member = (id: string, user: string, membership: string, auth: string[], sender = user): StoryEvent => ({
   id,

@@ -6,8 +6,8 @@ import { knownEvent, type StateSet } from './event-map.ts';
 import { type ResolutionContext, stateOfAuthEvents } from './resolution-context.ts';
 
 /**
- * Applies sorted events to a state one after the other, each if the authorization rules allow it in the state reached so
- * far. What is needed for that and not there comes from the event's own auth events. Refused events are passed over.
+ * Applies sorted events to a state one after the other, each if the authorization rules allow it in the state reached
+ * so far. What is needed for that and not there comes from the event's own auth events. Refused events are passed over.
  * Specification: room version 2, "State resolution", "Iterative auth checks".
  */
 export function iterativeAuthChecks(

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Pdu } from '../pdu.ts';
 import { mainlineOrder } from './mainline-order.ts';
-import { idsOf } from './test-rooms.ts';
-import { readStoryEvent, roomVersion, storyEventId } from './test-story.ts';
+import { idsOf } from './tests/random-rooms.ts';
+import { readStoryEvent, roomVersion, storyEventId } from './tests/story.ts';
 
 const version = roomVersion('11');
 
@@ -39,6 +39,13 @@ test('power levels off the mainline count as of where they left it', () => {
   const ordered = idsOf('of-apart', 'of-1', 'of-side', 'of-2');
   expect(mainlineOrder(given, storyEventId('power-2'), events)).toEqual(ordered);
   expect(mainlineOrder(given.toReversed(), storyEventId('power-2'), events)).toEqual(ordered);
+});
+
+test('power levels belong to the epoch they were set in, not to the one they begin', () => {
+  const sketches = [power('power-1'), { ...power('power-2', 'power-1'), time: 5 }];
+  const events = eventsOf([...sketches, topic('of-1', 9, 'power-1'), topic('of-2', 1, 'power-2')]);
+  const given = idsOf('of-2', 'of-1', 'power-2');
+  expect(mainlineOrder(given, storyEventId('power-2'), events)).toEqual(idsOf('power-2', 'of-1', 'of-2'));
 });
 
 test('without power levels time and event ID decide', () => {

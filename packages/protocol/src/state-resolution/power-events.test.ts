@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../json.ts';
 import { isPowerEvent } from './power-events.ts';
-import { readStoryEvent, roomVersion } from './test-story.ts';
+import { readStoryEvent, roomVersion } from './tests/story.ts';
 
 test.each([
   ['m.room.power_levels', '', {}, true],

@@ -11,8 +11,8 @@ export interface ResolutionContext {
 }
 
 /**
- * The state that an event's own auth events make up, rejected ones left out. Where the room ID is the hash of the create
- * event, no event cites that one, and it is found by the room ID (room version 12, authorization rule 2).
+ * The state that an event's own auth events make up, rejected ones left out. Where the room ID is the hash of the
+ * create event, no event cites that one, and it is found by the room ID (room version 12, authorization rule 2).
  */
 export function stateOfAuthEvents(
   event: Pdu,

@@ -5,9 +5,9 @@ import { separateConflictedState } from './conflicted-state.ts';
 import { knownEvent, type StateSet } from './event-map.ts';
 import { isPowerEvent } from './power-events.ts';
 import { resolveState, type StateToResolve } from './resolve-state.ts';
-import { fullConflictedSet, reachability, resolveByDefinition } from './test-definition.ts';
-import { roomsToResolve } from './test-rooms.ts';
-import { roomVersion } from './test-story.ts';
+import { roomsToResolve } from './tests/random-rooms.ts';
+import { fullConflictedSet, reachability, resolveByDefinition } from './tests/resolve-by-definition.ts';
+import { roomVersion } from './tests/story.ts';
 
 const RUNS = { numRuns: 200 };
 

@@ -5,7 +5,7 @@ import { authorizeEvent } from '../authorization/authorize-event.ts';
 import type { Pdu } from '../pdu.ts';
 import { stateOfAuthEvents } from './resolution-context.ts';
 import { MAX_EVENTS_TO_RESOLVE, resolveState } from './resolve-state.ts';
-import { readStory, type StoryFile, stateOf, storyEventId, storyIds } from './test-story.ts';
+import { readStory, type StoryFile, stateOf, storyEventId, storyIds } from './tests/story.ts';
 
 const folder = new URL('./fixtures/', import.meta.url);
 const stories = readdirSync(folder)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { resolveState } from './resolve-state.ts';
-import { readStory, type StoryEvent, storyEventId, storyIds } from './test-story.ts';
+import { readStory, type StoryEvent, storyEventId, storyIds } from './tests/story.ts';
 
 /** Alice has all power, Bob is a moderator, Carol a user. All have joined a public room. */
 const beginning: StoryEvent[] = [
@@ -15,9 +15,10 @@ const beginning: StoryEvent[] = [
 const common = ['create', 'alice', 'power', 'rules', 'bob', 'carol'];
 
 test('power levels are settled before join rules, those before memberships, and those before all else', () => {
+  const users = { '@alice': 100, '@bob': 50 };
   const events = [
-    setting('power-low', '@alice', 'm.room.power_levels', { users: { '@alice': 100, '@bob': 50 } }, 10),
-    setting('power-high', '@alice', 'm.room.power_levels', { users: { '@alice': 100 } }, 11),
+    setting('power-low', '@alice', 'm.room.power_levels', { users: { '@alice': 100 } }, 10),
+    setting('power-high', '@alice', 'm.room.power_levels', { users, events: { 'm.room.topic': 0 } }, 11),
     setting('rules-low', '@alice', 'm.room.join_rules', { join_rule: 'invite' }, 10),
     setting('rules-high', '@bob', 'm.room.join_rules', { join_rule: 'public' }, 11),
     member('dave-low', '@dave', 'leave', 10),
@@ -25,11 +26,17 @@ test('power levels are settled before join rules, those before memberships, and 
     setting('topic-low', '@alice', 'm.room.topic', {}, 10),
     setting('topic-high', '@dave', 'm.room.topic', {}, 11),
   ];
-  const one = ['create', 'alice', 'power-low', 'rules-low', 'bob', 'carol', 'dave-low', 'topic-low'];
-  const other = ['create', 'alice', 'power-high', 'rules-high', 'bob', 'carol', 'dave-high', 'topic-high'];
-  // Bob has no power left for the join rules, so the room is closed to Dave, who then may set no topic.
-  const resolved = ['create', 'alice', 'power-high', 'rules-low', 'bob', 'carol', 'dave-low', 'topic-low'];
-  expect(resolve(events, one, other)).toEqual(resolved.sort());
+  const state = (end: string) => [
+    ...['create', 'alice', 'bob', 'carol'],
+    ...['power', 'rules', 'dave', 'topic'].map((id) => `${id}-${end}`),
+  ];
+  // By the power levels Bob may open the room, by that Dave may join, and by both he may set the topic.
+  expect(resolve(events, state('low'), state('high'))).toEqual(state('high').sort());
+  // Without that power none of the three passes.
+  const powerless = setting('power-high', '@alice', 'm.room.power_levels', { users: { '@alice': 100 } }, 11);
+  const closed = ['create', 'alice', 'bob', 'carol', 'power-high', 'rules-low', 'dave-low', 'topic-low'];
+  const otherEvents = events.map((event) => (event.id === 'power-high' ? powerless : event));
+  expect(resolve(otherEvents, state('low'), state('high'))).toEqual(closed.sort());
 });
 
 test('each event is tried with the one before in its place, until the first that is refused', () => {

@@ -14,7 +14,7 @@ import type { ResolutionContext } from './resolution-context.ts';
  * Passes: power levels, join rules, memberships, everything else. Within a pass every key is decided against what stood
  * when the pass began, so that the order of keys does not matter (the text leaves that open).
  *
- * Every event in conflict, and every event that `keysThatAuthorize` names for one of those, must be in `context.events`.
+ * Every event in conflict, and what the state sets have at `keysThatAuthorize` of it, must be in `context.events`.
  * Specification: room version 1, "State resolution".
  */
 export function resolveV1(stateSets: readonly StateSet[], context: ResolutionContext): Map<string, string> {

@@ -13,8 +13,8 @@ import { senderPowerLevel } from './sender-power-level.ts';
 
 /**
  * State resolution v2 (room versions 2 to 11) and v2.1 (from 12 on). v2.1 replays more events (the conflicted state
- * subgraph) and lets nothing but auth chains decide about them (it begins with an empty state), which avoids state resets
- * where a server was told of a state older than what its events cite.
+ * subgraph) and lets nothing but auth chains decide about them (it begins with an empty state), which avoids state
+ * resets where a server was told of a state older than what its events cite.
  *
  * Every event of the state sets and of their auth chains must be in `context.events`.
  * Specification: room versions 2 and 12, "State resolution", "Algorithm".

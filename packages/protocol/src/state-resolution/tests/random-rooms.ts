@@ -1,13 +1,13 @@
-/** For tests: random rooms whose events are all allowed in the state they were made in, and states to bring together. */
+/** For tests: random rooms whose events are all allowed in the state they were made in, and states to resolve. */
 import fc from 'fast-check';
-import { selectAuthEvents } from '../authorization/auth-event-selection.ts';
-import { authorizeEvent } from '../authorization/authorize-event.ts';
-import type { JsonObject } from '../json.ts';
-import { contentOf, type Pdu, stateMapKey } from '../pdu.ts';
-import type { RoomVersion } from '../room-version.ts';
-import type { StateSet } from './event-map.ts';
-import { resolveState } from './resolve-state.ts';
-import { readStoryEvent, storyEventId } from './test-story.ts';
+import { selectAuthEvents } from '../../authorization/auth-event-selection.ts';
+import { authorizeEvent } from '../../authorization/authorize-event.ts';
+import type { JsonObject } from '../../json.ts';
+import { contentOf, type Pdu, stateMapKey } from '../../pdu.ts';
+import type { RoomVersion } from '../../room-version.ts';
+import type { StateSet } from '../event-map.ts';
+import { resolveState } from '../resolve-state.ts';
+import { readStoryEvent, storyEventId } from './story.ts';
 
 export interface GrownRoom {
   readonly version: RoomVersion;

@@ -4,10 +4,10 @@
  * whose room ID is the hash of the create event, that is `!create:example.org`. `time` and `depth` are the place in the
  * list where they are not given, `prev` is the event before.
  */
-import type { JsonObject, JsonValue } from '../json.ts';
-import { isJsonObject } from '../json.ts';
-import { type Pdu, stateMapKey } from '../pdu.ts';
-import { findRoomVersion, type RoomVersion } from '../room-version.ts';
+import type { JsonObject, JsonValue } from '../../json.ts';
+import { isJsonObject } from '../../json.ts';
+import { type Pdu, stateMapKey } from '../../pdu.ts';
+import { findRoomVersion, type RoomVersion } from '../../room-version.ts';
 
 export interface StoryFile {
   /** Two lines: what happens, and what comes of it by which rule. */

@@ -3,16 +3,16 @@
  * asking of every event of the room whether it belongs, orders by searching for the next one. What takes no clever walk
  * (the rules, power levels, the tie-break) is shared with the code under test.
  */
-import { POWER_LEVELS_KEY } from '../authorization/authorization-context.ts';
-import type { Pdu } from '../pdu.ts';
-import { compareByTimeAndId } from './compare-events.ts';
-import { separateConflictedState } from './conflicted-state.ts';
-import { type EventMap, knownEvent, type StateSet } from './event-map.ts';
-import { iterativeAuthChecks } from './iterative-auth-checks.ts';
-import { isPowerEvent } from './power-events.ts';
-import type { ResolutionContext } from './resolution-context.ts';
-import { senderPowerLevel } from './sender-power-level.ts';
-import type { GrownRoom } from './test-rooms.ts';
+import { POWER_LEVELS_KEY } from '../../authorization/authorization-context.ts';
+import type { Pdu } from '../../pdu.ts';
+import { compareByTimeAndId } from '../compare-events.ts';
+import { separateConflictedState } from '../conflicted-state.ts';
+import { type EventMap, knownEvent, type StateSet } from '../event-map.ts';
+import { iterativeAuthChecks } from '../iterative-auth-checks.ts';
+import { isPowerEvent } from '../power-events.ts';
+import type { ResolutionContext } from '../resolution-context.ts';
+import { senderPowerLevel } from '../sender-power-level.ts';
+import type { GrownRoom } from './random-rooms.ts';
 
 export function resolveByDefinition(stateSets: readonly StateSet[], room: GrownRoom): Map<string, string> {
   const context = { ...room, rejectedEventIds: new Set<string>() };
