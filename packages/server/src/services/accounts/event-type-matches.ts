@@ -1,7 +1,7 @@
 /**
  * Whether an event type fits a pattern, where each `*` stands for any characters, none included. The pieces between the
- * stars are looked for one after the other, each at its first place; nothing is ever tried again, so the time grows with
- * the two lengths and no pattern makes it explode. Specification: client-server API, "Filtering".
+ * stars are looked for one after the other, each at its first place; nothing is ever tried again, so no pattern makes
+ * the time explode. Specification: client-server API, "Filtering".
  */
 export function eventTypeMatches(pattern: string, type: string): boolean {
   if (!pattern.includes('*')) return pattern === type;

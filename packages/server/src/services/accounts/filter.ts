@@ -54,7 +54,10 @@ export interface RoomFilter {
 /** The filter of a client that gave none. */
 export const NO_FILTER: Filter = parseFilter({});
 
-/** Throws M_BAD_JSON that names what is wrong. What it does not know it leaves alone: extensions put more into filters. */
+/**
+ * Throws M_BAD_JSON that names what is wrong. What it does not know it leaves alone: extensions put more into
+ * filters.
+ */
 export function parseFilter(json: JsonValue): Filter {
   checkSize(json);
   const fields = new FilterFields(json, '');

@@ -20,7 +20,10 @@ export class Filters {
     this.#storage = storage;
   }
 
-  /** Saves a filter and gives its ID; the same filter gets the same ID. Throws M_BAD_JSON, and M_TOO_LARGE at the limit. */
+  /**
+   * Saves a filter and gives its ID; the same filter gets the same ID. Throws M_BAD_JSON, and M_TOO_LARGE at the
+   * limit.
+   */
   async save(userId: UserId, json: JsonObject): Promise<string> {
     parseFilter(json);
     const text = JSON.stringify(json);

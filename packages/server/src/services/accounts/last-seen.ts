@@ -15,7 +15,10 @@ interface Seen {
   lastSeenTs: number;
 }
 
-/** Notes when each device was last seen, and writes it now and then: a write for each request would cost more than the request. */
+/**
+ * Notes when each device was last seen, and writes it now and then: a write for each request would cost more than the
+ * request.
+ */
 export class LastSeen {
   readonly #storage: Storage;
   readonly #platform: Platform;

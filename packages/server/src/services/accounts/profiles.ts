@@ -32,7 +32,9 @@ export interface ProfilesOptions {
   readonly storage: Storage;
   readonly serverName: ServerName;
   readonly users: Users;
-  /** Takes a new name or avatar to the user's rooms; the request waits for it, and one user's changes come one by one. */
+  /**
+   * Takes a new name or avatar to the user's rooms; the request waits for it, and one user's changes come one by one.
+   */
   readonly onProfileChange: (userId: UserId, profile: MemberProfile) => Promise<void>;
 }
 
@@ -51,7 +53,10 @@ export class Profiles {
     return this.#read(userId);
   }
 
-  /** Throws M_NOT_FOUND when there is no such user, or he did not set this field; M_INVALID_PARAM for no possible field. */
+  /**
+   * Throws M_NOT_FOUND when there is no such user, or he did not set this field; M_INVALID_PARAM for no possible
+   * field.
+   */
   async getField(userId: UserId, field: string): Promise<JsonValue> {
     checkFieldName(field);
     const [row] = await this.#options.storage.read(selectProfileField, { userId, field });
@@ -61,8 +66,8 @@ export class Profiles {
   }
 
   /**
-   * Sets one field. An empty name or avatar removes it. Throws M_INVALID_PARAM and M_KEY_TOO_LARGE for a field or value that
-   * cannot be, M_PROFILE_TOO_LARGE when the whole gets too large.
+   * Sets one field. An empty name or avatar removes it. Throws M_INVALID_PARAM and M_KEY_TOO_LARGE for a field or value
+   * that cannot be, M_PROFILE_TOO_LARGE when the whole gets too large.
    */
   async setField(userId: UserId, field: string, value: JsonValue): Promise<void> {
     checkFieldName(field);

@@ -33,7 +33,10 @@ export class RegistrationTokens {
     this.#users = users;
   }
 
-  /** To be called at each start: the new token to show to whoever started the server, or `undefined` when there are users. */
+  /**
+   * To be called at each start: the new token to show to whoever started the server, or `undefined` when there are
+   * users.
+   */
   async renewFirst(): Promise<string | undefined> {
     const isAnyone = await this.#users.isAnyone();
     const token = newRegistrationToken(this.#platform.random);

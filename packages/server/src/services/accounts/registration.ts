@@ -85,7 +85,7 @@ export class Registration {
   /**
    * Makes the account, and its first session, in one transaction.
    *
-   * Throws M_INVALID_USERNAME, M_USER_IN_USE, M_WEAK_PASSWORD; M_FORBIDDEN when the token's last use was taken meanwhile.
+   * Throws M_INVALID_USERNAME, M_USER_IN_USE, M_WEAK_PASSWORD; M_FORBIDDEN when the token's last use was taken.
    */
   async register(account: NewAccount): Promise<Registered> {
     const { platform, serverName, users, passwordHasher, registrationTokens } = this.#options;

@@ -7,7 +7,10 @@ import { Turns } from './turns.ts';
 /** Tags that a user may give to one room. */
 const MAX_TAGS = 100;
 
-/** The tags that users give to rooms: account data `m.tag` of the room. Specification: client-server API, "Room Tagging". */
+/**
+ * The tags that users give to rooms: account data `m.tag` of the room. Specification: client-server API, "Room
+ * Tagging".
+ */
 export class RoomTags {
   readonly #accountData: AccountData;
   readonly #turns = new Turns();

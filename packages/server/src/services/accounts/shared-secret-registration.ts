@@ -24,8 +24,8 @@ export interface SharedSecretRequest {
 }
 
 /**
- * Registration by who knows a secret of the configuration, whatever the mode: the interface that Synapse brought and that
- * Matrix tools know. Specification: Synapse's admin API, "Shared-Secret Registration".
+ * Registration by who knows a secret of the configuration, whatever the mode: the interface that Synapse brought and
+ * that Matrix tools know. Specification: Synapse's admin API, "Shared-Secret Registration".
  */
 export class SharedSecretRegistration {
   readonly #platform: Platform;

@@ -21,7 +21,10 @@ export type StageCheck = (auth: JsonObject) => Promise<StageVerdict>;
 
 /** What a client has to prove itself for. */
 export interface ProtectedOperation<Parameters> {
-  /** Names the endpoint and what of its path counts: a session serves the operation that it was begun for, and no other. */
+  /**
+   * Names the endpoint and what of its path counts: a session serves the operation that it was begun for, and no
+   * other.
+   */
   readonly name: string;
   readonly userId: UserId | undefined;
   /** Each flow is the authentication types of which all are to be passed; one flow has to be done. */
