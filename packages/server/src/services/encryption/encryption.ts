@@ -1,22 +1,43 @@
-import type { Log } from '../../platform/log.ts';
+import type { ServerName } from '@limpet/protocol/identifiers';
+import type { Platform } from '../../platform/platform.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { StreamRange } from '../../storage/stream.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
+import { DeviceKeys } from './device-keys.ts';
 import { DeviceListChanges } from './device-list-changes.ts';
 import type { DeviceAddress, EncryptionReader, KeyCounts } from './encryption-reader.ts';
+import { KeyClaims } from './key-claims.ts';
 import { KeyCountsCache } from './key-counts.ts';
 import { ToDeviceQueue } from './to-device-queue.ts';
+import { ToDeviceSending } from './to-device-sending.ts';
 
-/** Everything of end-to-end encryption that others read. It has to be made before whoever answers syncs. */
+export interface EncryptionParts {
+  readonly storage: Storage;
+  readonly platform: Platform;
+  readonly serverName: ServerName;
+  readonly memberships: MembershipReader;
+}
+
+/**
+ * Everything that the server does for end-to-end encryption: it carries messages between devices and keeps their public
+ * keys. It has to be made before whoever answers syncs, see `KeyCountsCache`.
+ */
 export class Encryption implements EncryptionReader {
+  readonly sending: ToDeviceSending;
+  readonly deviceKeys: DeviceKeys;
+  readonly keyClaims: KeyClaims;
   readonly deviceLists: DeviceListChanges;
   readonly #counts: KeyCountsCache;
   readonly #queue: ToDeviceQueue;
 
-  constructor({ storage, log, memberships }: { storage: Storage; log: Log; memberships: MembershipReader }) {
+  constructor(parts: EncryptionParts) {
+    const { storage, platform, serverName, memberships } = parts;
+    this.sending = new ToDeviceSending(parts);
+    this.deviceKeys = new DeviceKeys(storage, serverName);
+    this.keyClaims = new KeyClaims(storage, serverName);
     this.deviceLists = new DeviceListChanges(storage, memberships);
     this.#counts = new KeyCountsCache(storage);
-    this.#queue = new ToDeviceQueue(storage, log);
+    this.#queue = new ToDeviceQueue(storage, platform.log);
   }
 
   toDevice(device: DeviceAddress, range: StreamRange, limit: number): Promise<{ json: string; position: number }[]> {

@@ -1,18 +1,58 @@
 import type { JsonObject } from '@limpet/protocol/json';
+import type { Platform } from '../../platform/platform.ts';
+import type { Storage } from '../../storage/storage.ts';
 import type { StreamRange } from '../../storage/stream.ts';
+import type { EventStore } from '../rooms/event-store.ts';
+import type { MembershipReader } from '../rooms/membership-reader.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import type { EphemeralReader } from './ephemeral-reader.ts';
-import type { Receipts } from './receipts.ts';
-import type { Typing } from './typing.ts';
+import { FullyReadMarkers } from './fully-read.ts';
+import { type JoinedRoomParts, joinedRoom } from './joined-room.ts';
+import { ReadMarkers } from './read-markers.ts';
+import { Receipts } from './receipts.ts';
+import { Typing } from './typing.ts';
 
-/** What sync reads, put together of its two halves. */
+export interface EphemeralParts {
+  readonly storage: Storage;
+  readonly platform: Platform;
+  readonly events: EventStore;
+  readonly memberships: MembershipReader;
+}
+
+/** What happens in a room beside its events: who has read how far, and who is typing. */
 export class Ephemeral implements EphemeralReader {
-  readonly #receipts: Receipts;
+  /** For unread counts: `receiptsOf.ofUser`. */
+  readonly receiptsOf: Receipts;
+  readonly readMarkers: ReadMarkers;
   readonly #typing: Typing;
+  readonly #rooms: JoinedRoomParts;
 
-  constructor(receipts: Receipts, typing: Typing) {
-    this.#receipts = receipts;
-    this.#typing = typing;
+  constructor({ storage, platform, events, memberships }: EphemeralParts) {
+    this.receiptsOf = new Receipts(storage, platform);
+    const fullyRead = new FullyReadMarkers(storage, events);
+    this.readMarkers = new ReadMarkers({ events, memberships, receipts: this.receiptsOf, fullyRead });
+    this.#typing = new Typing(storage, platform, events);
+    this.#rooms = { events, memberships };
+  }
+
+  /** Once, before any client is answered. */
+  async start(): Promise<void> {
+    await this.#typing.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#typing.stop();
+  }
+
+  /** The user types, for `timeoutMs` more, or does so no longer. Throws M_FORBIDDEN unless he is joined. */
+  async setTyping(
+    userId: string,
+    roomId: string,
+    state: { isTyping: boolean; timeoutMs: number | undefined },
+  ): Promise<void> {
+    const room = await joinedRoom(this.#rooms, roomId, userId);
+    if (state.isTyping) await this.#typing.begin(room, userId, state.timeoutMs);
+    else await this.#typing.end(room, userId);
   }
 
   receipts(
@@ -20,7 +60,7 @@ export class Ephemeral implements EphemeralReader {
     userId: string,
     ranges: readonly StreamRange[] | undefined,
   ): Promise<JsonObject | undefined> {
-    return this.#receipts.content(room, userId, ranges);
+    return this.receiptsOf.content(room, userId, ranges);
   }
 
   typing(roomId: string): readonly string[] {

@@ -107,3 +107,8 @@ export const updateFallbackKeyUsed = defineStatement<{
   `update fallback_keys set is_used = 1
    where user_id = :userId and device_id = :deviceId and algorithm = :algorithm and key_id = :keyId`,
 );
+
+/** Changes nothing but fails an `expect` where the device is gone, so that nothing is kept for it. */
+export const confirmDevice = defineStatement<{ userId: string; deviceId: string }>(
+  'update devices set display_name = display_name where user_id = :userId and device_id = :deviceId',
+);

@@ -1,0 +1,46 @@
+import { claimKeys, getKeyChanges, queryKeys, uploadKeys } from '@limpet/protocol/endpoints/client/keys';
+import type { Encryption } from '../../services/encryption/encryption.ts';
+import { parseSyncToken } from '../../services/sync/sync-token.ts';
+import { rangesBetween, type StreamVector } from '../../storage/stream.ts';
+import { RawJson } from '../raw-json.ts';
+import { type Route, route } from '../route.ts';
+
+export interface KeyServices {
+  readonly encryption: Encryption;
+  readonly databaseTag: string;
+  /** The vector of what is published: a token beyond it is none of ours. */
+  readonly current: () => StreamVector;
+}
+
+/** Specification: client-server API, "Key management API". */
+export function keyRoutes({ encryption, databaseTag, current }: KeyServices): Route[] {
+  return [
+    route(uploadKeys, async ({ body, requester }) => {
+      await encryption.deviceKeys.upload(requester, {
+        deviceKeys: body.device_keys,
+        oneTimeKeys: body.one_time_keys ?? {},
+        fallbackKeys: body.fallback_keys ?? {},
+      });
+      const { oneTimeKeys } = await encryption.keyCounts(requester);
+      return { one_time_key_counts: { ...oneTimeKeys } };
+    }),
+
+    route(queryKeys, async ({ body }) => {
+      const { deviceKeysJson, failures } = await encryption.deviceKeys.query(body.device_keys);
+      return new RawJson(`{"device_keys":${deviceKeysJson},"failures":${JSON.stringify(failures)}}`);
+    }),
+
+    route(claimKeys, async ({ body }) => {
+      const { oneTimeKeysJson, failures } = await encryption.keyClaims.claim(body.one_time_keys);
+      return new RawJson(`{"one_time_keys":${oneTimeKeysJson},"failures":${JSON.stringify(failures)}}`);
+    }),
+
+    route(getKeyChanges, async ({ query, requester }) => {
+      const parse = (parameter: 'from' | 'to') =>
+        parseSyncToken(query[parameter], { databaseTag, current: current(), parameter });
+      const ranges = rangesBetween(parse('from').vector, parse('to').vector);
+      const { changed, left } = await encryption.deviceLists.between(requester.userId, ranges);
+      return { changed: [...changed], left: [...left] };
+    }),
+  ];
+}

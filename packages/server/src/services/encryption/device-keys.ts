@@ -1,0 +1,155 @@
+import type { ServerName } from '@limpet/protocol/identifiers';
+import type { JsonObject } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import {
+  confirmDevice,
+  insertOneTimeKey,
+  selectDeviceKeys,
+  selectDeviceKeysOfUsers,
+  selectOneTimeKeys,
+  upsertDeviceKeys,
+  upsertFallbackKey,
+} from '../../storage/queries/device-keys.ts';
+import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
+import { publishDeviceListChange } from '../accounts/device-list-change.ts';
+import type { DeviceAddress } from './encryption-reader.ts';
+import { jsonObjectText } from './json-text.ts';
+import { checkKeyUpload, isSameKey, type KeyUpload, type KeyUploadRequest, type UploadedKey } from './key-upload.ts';
+import { splitByServer, unaskedServers } from './split-by-server.ts';
+
+/** One-time keys that a device may have here; clients keep 50 to 100. */
+const MAX_ONE_TIME_KEYS = 1_000;
+/** How often an upload is looked at again when another one of the same device comes between. */
+const MAX_ATTEMPTS = 3;
+/** Users in one query; clients ask for 250. */
+const MAX_USERS_PER_QUERY = 5_000;
+/** Users read at once. */
+const USERS_PER_READ = 500;
+
+const DEVICE_EXPECTATION = 'the device exists';
+const NEW_KEY_EXPECTATION = 'the one-time key is new';
+
+/** Texts of JSON, for the answer. */
+export interface DeviceKeysAnswer {
+  /** By user, by device. Every local user asked for has an entry. */
+  readonly deviceKeysJson: string;
+  readonly failures: JsonObject;
+}
+
+/** The public keys of devices. Specification: client-server API, "End-to-End Encryption", key management. */
+export class DeviceKeys {
+  readonly #storage: Storage;
+  readonly #serverName: ServerName;
+
+  constructor(storage: Storage, serverName: ServerName) {
+    this.#storage = storage;
+    this.#serverName = serverName;
+  }
+
+  /**
+   * Keeps the keys, all or none; those that are here already are passed over. Throws as `checkKeyUpload` does, and
+   * M_INVALID_PARAM where a one-time key of that name is here and is another key.
+   */
+  async upload(device: DeviceAddress, request: KeyUploadRequest): Promise<void> {
+    const upload = checkKeyUpload(device, request);
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const changes = await this.#compare(device, upload);
+      if (await this.#keep(device, changes)) return;
+    }
+    const extra = { retry_after_ms: 1_000 };
+    throw new MatrixError('M_LIMIT_EXCEEDED', 'This device uploads keys several times at once.', { extra });
+  }
+
+  /** The keys of users, of some of their devices or (an empty list) of all. */
+  async query(requested: Readonly<Record<string, readonly string[]>>): Promise<DeviceKeysAnswer> {
+    const { local, remote } = splitByServer(requested, this.#serverName);
+    if (local.length > MAX_USERS_PER_QUERY) {
+      throw new MatrixError('M_TOO_LARGE', `One query may ask for ${MAX_USERS_PER_QUERY} users.`);
+    }
+    const users: [string, string][] = [];
+    for (let first = 0; first < local.length; first += USERS_PER_READ) {
+      users.push(...(await this.#read(local.slice(first, first + USERS_PER_READ))));
+    }
+    return { deviceKeysJson: jsonObjectText(users), failures: unaskedServers(remote.keys()) };
+  }
+
+  async #read(requested: readonly (readonly [string, readonly string[]])[]): Promise<[string, string][]> {
+    const userIds = requested.map(([userId]) => userId);
+    const rows = await this.#storage.read(selectDeviceKeysOfUsers, { userIds });
+    const byUser = Map.groupBy(rows, (row) => row.user_id);
+    return requested.map(([userId, deviceIds]) => {
+      const wanted = (byUser.get(userId) ?? []).filter(
+        (row) => deviceIds.length === 0 || deviceIds.includes(row.device_id),
+      );
+      return [userId, jsonObjectText(wanted.map((row) => [row.device_id, withDeviceName(row)]))];
+    });
+  }
+
+  /** What of the upload is new. */
+  async #compare(device: DeviceAddress, upload: KeyUpload): Promise<KeyUpload> {
+    const { userId, deviceId } = device;
+    const [known] =
+      upload.deviceKeysJson === undefined ? [] : await this.#storage.read(selectDeviceKeys, { userId, deviceId });
+    return {
+      deviceKeysJson: known?.json === upload.deviceKeysJson ? undefined : upload.deviceKeysJson,
+      oneTimeKeys: upload.oneTimeKeys.length === 0 ? [] : await this.#newOneTimeKeys(device, upload.oneTimeKeys),
+      fallbackKeys: upload.fallbackKeys,
+    };
+  }
+
+  async #newOneTimeKeys({ userId, deviceId }: DeviceAddress, keys: readonly UploadedKey[]): Promise<UploadedKey[]> {
+    const rows = await this.#storage.read(selectOneTimeKeys, { userId, deviceId });
+    const known = new Map(rows.map((row) => [`${row.algorithm}:${row.key_id}`, row.json]));
+    const added = keys.filter(({ algorithm, keyId, json }) => {
+      const existing = known.get(`${algorithm}:${keyId}`);
+      if (existing !== undefined && !isSameKey(existing, json)) throw differingKey(`${algorithm}:${keyId}`);
+      return existing === undefined;
+    });
+    if (rows.length + added.length > MAX_ONE_TIME_KEYS) {
+      throw new MatrixError('M_TOO_LARGE', `A device may have ${MAX_ONE_TIME_KEYS} one-time keys here.`);
+    }
+    return added;
+  }
+
+  /** Whether it is written; not when another upload came between. */
+  async #keep(device: DeviceAddress, changes: KeyUpload): Promise<boolean> {
+    const { userId, deviceId } = device;
+    const { deviceKeysJson, oneTimeKeys, fallbackKeys } = changes;
+    const hasCountedKeys = oneTimeKeys.length > 0 || fallbackKeys.length > 0;
+    if (deviceKeysJson === undefined && !hasCountedKeys) return true;
+    const writing = this.#storage.write((transaction) => {
+      transaction.expect(confirmDevice, { userId, deviceId }, DEVICE_EXPECTATION);
+      if (deviceKeysJson !== undefined) {
+        transaction.run(upsertDeviceKeys, { userId, deviceId, json: deviceKeysJson });
+        publishDeviceListChange(transaction, userId);
+      }
+      for (const key of oneTimeKeys) {
+        const row = { userId, deviceId, ...key, ordinal: transaction.allocate() };
+        transaction.expect(insertOneTimeKey, row, NEW_KEY_EXPECTATION);
+      }
+      for (const key of fallbackKeys) transaction.run(upsertFallbackKey, { userId, deviceId, ...key });
+      if (hasCountedKeys) transaction.publish({ kind: 'one-time-keys', userId, deviceId });
+    });
+    return writing.then(
+      () => true,
+      (error) => {
+        if (!(error instanceof ExpectationFailed)) throw error;
+        if (error.expectation === DEVICE_EXPECTATION) {
+          throw new MatrixError('M_UNKNOWN_TOKEN', 'This device was logged out a moment ago. Log in again.');
+        }
+        return false;
+      },
+    );
+  }
+}
+
+function withDeviceName({ json, display_name: name }: { json: string; display_name: string | null }): string {
+  const unsigned = JSON.stringify(name === null ? {} : { device_display_name: name });
+  // The text is canonical JSON without `unsigned`, and has at least the two IDs.
+  return `${json.slice(0, -1)},"unsigned":${unsigned}}`;
+}
+
+function differingKey(name: string): MatrixError {
+  const text = `The one-time key ${name} already exists and is another key. Upload the new one under another name.`;
+  return new MatrixError('M_INVALID_PARAM', text);
+}

@@ -1,0 +1,31 @@
+import { asUserId, type ServerName, serverNameOf } from '@limpet/protocol/identifiers';
+import type { JsonObject } from '@limpet/protocol/json';
+
+/** What a request says of many users, those of this server apart. Who has no valid user ID is left out. */
+export interface SplitByServer<Value> {
+  readonly local: readonly (readonly [userId: string, value: Value])[];
+  /** By server name, for federation. */
+  readonly remote: ReadonlyMap<ServerName, readonly (readonly [userId: string, value: Value])[]>;
+}
+
+export function splitByServer<Value>(
+  byUser: Readonly<Record<string, Value>>,
+  ownName: ServerName,
+): SplitByServer<Value> {
+  const local: [string, Value][] = [];
+  const remote = new Map<ServerName, [string, Value][]>();
+  for (const [text, value] of Object.entries(byUser)) {
+    const userId = asUserId(text);
+    if (userId === undefined) continue;
+    const server = serverNameOf(userId);
+    if (server === ownName) local.push([userId, value]);
+    else remote.set(server, [...(remote.get(server) ?? []), [userId, value]]);
+  }
+  return { local, remote };
+}
+
+/** What `failures` says of servers that are not asked, as long as there is no federation. */
+export function unaskedServers(servers: Iterable<ServerName>): JsonObject {
+  const why = { errcode: 'M_UNKNOWN', error: 'This server does not ask other servers for keys yet.' };
+  return Object.fromEntries([...servers].map((server) => [server, why]));
+}
