@@ -25,7 +25,7 @@ interface CachedOwner {
 
 /**
  * Says whose an access token is. Tokens stand in the database and in memory as hashes alone. A token that was deleted
- * is refused from the moment on that its deletion is on disk: `drop` is called before the answer to the logout goes out.
+ * is refused from the moment on that its deletion is on disk: `drop` is called before the logout is answered.
  */
 export class AccessTokens {
   readonly #storage: Storage;

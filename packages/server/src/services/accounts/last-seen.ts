@@ -65,8 +65,11 @@ export class LastSeen {
         }
       });
     } catch (error) {
-      if (!(error instanceof StorageFailure)) throw error;
-      this.#platform.log.warn('Could not write when devices were last seen', { devices: noted.length, error });
+      // Nobody waits for this who could be told; anything but a failing database is a bug of ours.
+      const { log } = this.#platform;
+      const fields = { devices: noted.length, error };
+      if (error instanceof StorageFailure) log.warn('Could not write when devices were last seen', fields);
+      else log.error('A bug kept the times from being written when devices were last seen', fields);
     }
   }
 }
