@@ -2,13 +2,18 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { type AdminCommands, createAdminCommands } from './command-line/admin-commands.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
+import { roomHistoryRoutes } from './http/client-api/room-history.ts';
+import { roomStateRoutes } from './http/client-api/room-state.ts';
+import { roomWritingRoutes } from './http/client-api/room-writing.ts';
 import { serverInformationRoutes } from './http/client-api/server-information.ts';
+import { syncRoutes } from './http/client-api/sync.ts';
 import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
 import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
 import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
 import type { Route } from './http/route.ts';
 import { composeServices, type ServiceParts, type Services, stopServices } from './services.ts';
+import type { Storage } from './storage/storage.ts';
 
 /** How long requests that were under way may take to end when the server stops; then their connections are cut. */
 const MAX_STOP_MS = 3_000;
@@ -32,9 +37,9 @@ export interface Server {
 }
 
 /** Puts the server together. Nothing in it is shared with another server of the same process. */
-export function createServer(parts: ServerParts): Server {
+export async function createServer(parts: ServerParts): Promise<Server> {
   const { config, platform } = parts;
-  const services = composeServices(parts);
+  const services = await composeServices(parts);
   const openRequests = createOpenRequests();
   const rateLimits = createRateLimits({
     clock: platform.clock,
@@ -47,7 +52,7 @@ export function createServer(parts: ServerParts): Server {
 
   function createApp(listener: Pick<ListenerConfig, 'serves' | 'behindProxy'>, tls?: TlsFiles): FastifyInstance {
     const app = createHttpApp({
-      routes: listener.serves.flatMap((api) => routesOf(api, { config, services, rateLimits })),
+      routes: listener.serves.flatMap((api) => routesOf(api, { config, services, rateLimits, storage: parts.storage })),
       edge: { ...edge, isBehindProxy: listener.behindProxy },
       clock: platform.clock,
       log: platform.log,
@@ -90,16 +95,25 @@ interface RouteParts {
   readonly config: Config;
   readonly services: Services;
   readonly rateLimits: RateLimits;
+  readonly storage: Storage;
 }
 
 /** All routes of one of the two APIs. A chapter of the specification has a file; it is added here. */
-function routesOf(api: ListenerConfig['serves'][number], { config, services, rateLimits }: RouteParts): Route[] {
+function routesOf(
+  api: ListenerConfig['serves'][number],
+  { config, services, rateLimits, storage }: RouteParts,
+): Route[] {
   if (api === 'federation') {
     return [];
   }
-  const { accounts } = services;
+  const { accounts, reading, rooms, sync } = services;
+  const { databaseTag, stream } = storage;
   return [
     ...serverInformationRoutes(config),
     ...allAccountRoutes({ accounts, rateLimits, serverName: config.serverName }),
+    ...roomWritingRoutes({ rooms, rateLimits, stickyEvents: config.stickyEvents }),
+    ...roomHistoryRoutes({ reading, storage }),
+    ...roomStateRoutes({ reading, storage }),
+    ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current: () => stream.current() }),
   ];
 }

@@ -1,13 +1,36 @@
+import { parseUserId } from '@limpet/protocol/identifiers';
 import type { SigningKey } from '@limpet/protocol/signing';
+import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
 import type { Config } from './config.ts';
 import type { Platform } from './platform/platform.ts';
 import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
+import { Encryption } from './services/encryption/encryption.ts';
+import { Ephemeral } from './services/ephemeral/ephemeral.ts';
+import type { UnreadReader } from './services/push/unread-reader.ts';
+import { EventStore } from './services/rooms/event-store.ts';
+import { Memberships } from './services/rooms/memberships.ts';
+import { createRoomReading, type RoomReading } from './services/rooms/room-reading.ts';
+import { createRoomsService, type RoomsService } from './services/rooms/rooms.ts';
+import { StateStore } from './services/rooms/state-store.ts';
+import { DueStickyEvents } from './services/sticky-events/due-sticky-events.ts';
+import { createStickyProjection } from './services/sticky-events/sticky-projection.ts';
+import { StickyRooms } from './services/sticky-events/sticky-rooms.ts';
+import { StickySweeper } from './services/sticky-events/sticky-sweeper.ts';
+import { SyncService } from './services/sync/sync-service.ts';
 import type { Storage } from './storage/storage.ts';
 
 /** Every service of the server, by rank: what stands lower knows only what stands above it here. */
 export interface Services {
   readonly accounts: Accounts;
+  readonly events: EventStore;
+  readonly memberships: Memberships;
+  readonly rooms: RoomsService;
+  readonly reading: RoomReading;
+  readonly ephemeral: Ephemeral;
+  readonly encryption: Encryption;
+  readonly stickySweeper: StickySweeper;
+  readonly sync: SyncService;
 }
 
 export interface ServiceParts {
@@ -20,8 +43,80 @@ export interface ServiceParts {
   readonly passwordCost?: PasswordCost;
 }
 
-/** Builds the services and puts them together. */
-export function composeServices({ config, platform, storage, passwordCost }: ServiceParts): Services {
+/**
+ * Builds the services, puts them together and starts them. What follows the stream is made in the order of ranks: caches
+ * below learn of a change before those who read them are woken by it.
+ */
+export async function composeServices(parts: ServiceParts): Promise<Services> {
+  const { config, platform, storage } = parts;
+  const { serverName } = config;
+  const names = config.stickyEvents.stableNames ? STABLE_STICKY_NAMES : UNSTABLE_STICKY_NAMES;
+  const { accounts, withRooms } = composeAccounts(parts);
+  const events = new EventStore(storage);
+  const state = new StateStore(storage, events);
+  const memberships = new Memberships(storage);
+  const stickyRooms = new StickyRooms();
+  const rooms = createRoomsService({
+    storage,
+    platform,
+    serverName,
+    signingKey: parts.signingKey,
+    events,
+    state,
+    memberships,
+    projections: [createStickyProjection(stickyRooms)],
+    profileOf: async (userId) => accounts.profiles.memberProfile(parseUserId(userId)),
+  });
+  withRooms(rooms);
+  const { accountData } = accounts;
+  const reading = createRoomReading({
+    storage,
+    clock: platform.clock,
+    events,
+    state,
+    memberships,
+    accountData,
+    sticky: { isEnabled: config.stickyEvents.enabled, names },
+  });
+  const ephemeral = new Ephemeral({ storage, platform, events, memberships });
+  const encryption = new Encryption({ storage, platform, serverName, memberships });
+  const stickySweeper = new StickySweeper(platform, storage, stickyRooms);
+  await stickyRooms.load(storage, platform.clock.nowMs());
+  await ephemeral.start();
+  stickySweeper.start();
+  const sync = new SyncService({
+    platform,
+    storage,
+    events,
+    timeline: reading.timeline,
+    state,
+    memberships,
+    rooms: reading.rooms,
+    accountData,
+    ephemeral,
+    encryption,
+    unread: NO_UNREAD,
+    sticky: new DueStickyEvents(storage, stickyRooms),
+    settings: {
+      stickyEnabled: config.stickyEvents.enabled,
+      stickyEventsPerSync: config.stickyEvents.eventsPerSync,
+      stickySectionName: names.syncSection,
+    },
+  });
+  return { accounts, events, memberships, rooms, reading, ephemeral, encryption, stickySweeper, sync };
+}
+
+const NO_UNREAD: UnreadReader = {
+  counts: async () => ({
+    all: { notifications: 0, highlights: 0 },
+    main: { notifications: 0, highlights: 0 },
+    threads: {},
+  }),
+};
+
+/** Accounts stand below rooms, and rooms have to hear of two things that happen to them: `withRooms` tells who listens. */
+function composeAccounts({ config, platform, storage, passwordCost }: ServiceParts) {
+  let rooms: RoomsService | undefined;
   const accounts = createAccounts({
     storage,
     platform,
@@ -29,14 +124,22 @@ export function composeServices({ config, platform, storage, passwordCost }: Ser
     registrationMode: config.registration.mode,
     registrationSharedSecret: config.registrationSharedSecret,
     passwordCost,
-    // There are no rooms yet that would have to be told.
-    onProfileChange: async () => {},
-    onDeactivate: async () => {},
+    onProfileChange: async (userId, profile) => rooms?.membershipChanges.updateMemberProfile(userId, profile),
+    onDeactivate: async (userId) => rooms?.membershipChanges.leaveAll(userId),
   });
-  return { accounts };
+  return {
+    accounts,
+    withRooms: (listening: RoomsService) => {
+      rooms = listening;
+    },
+  };
 }
 
-/** Writes what the services still hold in memory, the highest rank first. The storage is open all the while. */
-export async function stopServices({ accounts }: Services): Promise<void> {
-  await accounts.lastSeen.flush();
+/** Ends what waits and writes what the services still hold in memory, the highest rank first. The storage is still open. */
+export async function stopServices(services: Services): Promise<void> {
+  services.sync.stop();
+  await services.stickySweeper.stop();
+  await services.encryption.stop();
+  await services.ephemeral.stop();
+  await services.accounts.lastSeen.flush();
 }

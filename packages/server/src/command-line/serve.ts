@@ -30,7 +30,7 @@ export async function serve({ config, platform, terminal, tls, untilStopped }: S
   const storage = await openStorage(config.database, platform);
   try {
     const signingKey = openSigningKey(nodeKeyFile(signingKeyPath(config)), platform.random);
-    const server = createServer({ config, platform, storage, signingKey, tls });
+    const server = await createServer({ config, platform, storage, signingKey, tls });
     let control: ControlSocket | undefined;
     try {
       const urls = await server.start();

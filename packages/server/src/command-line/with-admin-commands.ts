@@ -27,7 +27,7 @@ export async function withAdminCommands<T>(
   const storage = await openStorage(config.database, platform);
   try {
     const signingKey = openSigningKey(nodeKeyFile(signingKeyPath(config)), platform.random);
-    const server = createServer({ config, platform, storage, signingKey });
+    const server = await createServer({ config, platform, storage, signingKey });
     const result = await use(server.admin);
     await server.stop();
     return result;

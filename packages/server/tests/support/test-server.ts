@@ -57,7 +57,7 @@ export interface TestServer {
 export async function createTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const storage = options.storage ?? (await openTestStorage());
   const random = seededRandom(options.seed ?? 1);
-  const server = createServer({
+  const server = await createServer({
     config: readConfig({ rate_limits: { enabled: false }, ...options.config }, '/nowhere'),
     platform: {
       clock: options.world?.clock ?? nodeClock,

@@ -1,9 +1,8 @@
-import { stickyDurationMs } from '@limpet/sticky/sticky-duration';
-import { stickyUntilMs } from '@limpet/sticky/sticky-lifetime';
 import { deleteRedactedStickyEvent, insertStickyEvent } from '../../storage/queries/sticky-events.ts';
 import type { WriteTransaction } from '../../storage/storage.ts';
 import type { Projection } from '../rooms/projection.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
+import { stickyEndOf } from '../rooms/sticky-end.ts';
 import type { StickyRooms } from './sticky-rooms.ts';
 
 /**
@@ -32,12 +31,4 @@ export function createStickyProjection(rooms: StickyRooms): Projection {
       }
     },
   };
-}
-
-/** When the event stops being sticky (A2), in milliseconds of our clock; `undefined` for one that never was (A1, A3, A5). */
-export function stickyEndOf(event: RoomEvent): number | undefined {
-  if (event.isRejected || event.isSoftFailed || event.redactedBy !== undefined) return undefined;
-  const durationMs = stickyDurationMs(event.pdu.json);
-  if (durationMs === undefined) return undefined;
-  return stickyUntilMs({ originServerTs: event.pdu.originServerTs, receivedTs: event.receivedTs, durationMs });
 }

@@ -1,7 +1,7 @@
+import { eventTypeMatches as typeMatches } from '../accounts/event-type-matches.ts';
 import type { RoomEventFilter, SectionFilter } from '../accounts/filter.ts';
 import { includesRoom } from '../accounts/filter.ts';
 import type { EventFilter } from '../rooms/event-filter.ts';
-import { typeMatches } from '../rooms/event-filter-matches.ts';
 
 /** Most events of a timeline, whatever the filter asks for, and what it is where it does not say. */
 const MAX_TIMELINE_LIMIT = 500;

@@ -1,7 +1,7 @@
 import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import { stickyEndOf } from '../rooms/sticky-end.ts';
 import { STICKY_START, type StickyCursor, stickyCursorAt } from '../sticky-events/sticky-cursor.ts';
-import { stickyEndOf } from '../sticky-events/sticky-projection.ts';
 import type { JoinedRoom } from './joined-room.ts';
 import type { SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
