@@ -56,6 +56,18 @@ export class Aliases {
     return rows.map((row) => row.alias);
   }
 
+  /** Throws M_FORBIDDEN unless the user is joined, or anybody may read the room. */
+  async listFor(roomId: string, userId: string): Promise<string[]> {
+    const { events, memberships, state } = this.#parts;
+    const room = await events.room(roomId);
+    const isJoined = room !== undefined && (await memberships.of(room, userId))?.membership === 'join';
+    const visibility = room === undefined ? undefined : await state.current(room, 'm.room.history_visibility', '');
+    if (room === undefined || !(isJoined || visibility?.pdu.content.history_visibility === 'world_readable')) {
+      throw new MatrixError('M_FORBIDDEN', `Only who is joined to the room ${roomId} can list its aliases.`);
+    }
+    return this.ofRoom(room);
+  }
+
   /** Throws M_INVALID_PARAM for an alias of another server, M_FORBIDDEN who is not in the room, M_UNKNOWN (409) if taken. */
   async add(alias: RoomAlias, roomId: string, userId: string): Promise<void> {
     this.checkOwn(alias);

@@ -30,18 +30,21 @@ export interface EventContext {
 }
 
 export interface MadeEvent extends BuiltEvent {
-  /** The event's `origin_server_ts` too (A2). */
+  /** When it was made (A2), in milliseconds. */
   readonly receivedTs: number;
 }
 
 /** Deepest number that canonical JSON can hold. Specification: server-server API, PDU, `depth`. */
 const MAX_DEPTH = Number.MAX_SAFE_INTEGER;
 const EVENT_ID_BYTES = 18;
+/** Farther than this no timestamp is shifted: then the clock was set back. */
+const MAX_SHIFT_MS = 1_000;
 
 /** Makes the events of this server's users, and refuses those that the room does not allow. */
 export class EventMaker {
   readonly #signer: EventSigner;
   readonly #platform: Pick<Platform, 'clock' | 'random'>;
+  #lastRoomTs = 0;
 
   constructor(signer: EventSigner, platform: Pick<Platform, 'clock' | 'random'>) {
     this.#signer = signer;
@@ -53,6 +56,7 @@ export class EventMaker {
     const { version, state, previous } = context;
     const authEvents = selectAuthEvents({ ...event, stateKey: event.stateKey }, state, version);
     const nowMs = this.#platform.clock.nowMs();
+    const originServerTs = context.roomId === undefined ? this.#distinctTs(nowMs) : nowMs;
     const draft = {
       sender: event.sender,
       type: event.type,
@@ -63,7 +67,7 @@ export class EventMaker {
       prevEvents: previous.map((pdu) => pdu.eventId),
       authEvents: authEvents.map((pdu) => pdu.eventId),
       depth: Math.min(MAX_DEPTH, previous.reduce((depth, pdu) => Math.max(depth, pdu.depth), 0) + 1),
-      originServerTs: nowMs,
+      originServerTs,
       ...(context.roomId === undefined ? {} : { roomId: context.roomId }),
       ...(version.eventIdIsHash ? {} : this.#chosenId([...previous, ...authEvents], version)),
     };
@@ -71,6 +75,16 @@ export class EventMaker {
     const verdict = authorizeEvent(built.pdu, state, version);
     if (!verdict.allowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
     return { ...built, receivedTs: nowMs };
+  }
+
+  /**
+   * Nothing else tells apart two rooms whose ID is the hash of the create event, if one user makes them alike within a
+   * millisecond: so no two have one timestamp.
+   */
+  #distinctTs(nowMs: number): number {
+    const isTaken = nowMs <= this.#lastRoomTs && this.#lastRoomTs - nowMs < MAX_SHIFT_MS;
+    this.#lastRoomTs = isTaken ? this.#lastRoomTs + 1 : nowMs;
+    return this.#lastRoomTs;
   }
 
   /** Room versions 1 and 2: an event ID of our choice, and the hashes of the events that are named. */

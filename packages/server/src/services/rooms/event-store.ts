@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import { findRoomVersion } from '@limpet/protocol/room-version';
+import { LRUCache } from 'lru-cache';
 import {
   type EventRow,
   selectEventsById,

@@ -94,7 +94,7 @@ export class MembershipChanges {
     await this.#change(roomId, sender, async ({ room, loadMembers }) => {
       await loadMembers(sender, target);
       const membership = membershipIn(room, target);
-      if (membership !== 'join' && membership !== 'invite' && membership !== 'knock') {
+      if (membership === undefined || !isPresent(membership)) {
         throw new MatrixError('M_FORBIDDEN', `${target} is not in the room, nor invited to it.`);
       }
       return { events: [memberEvent(sender, target, memberContent('leave', { reason }))] };
@@ -177,6 +177,13 @@ export class MembershipChanges {
     }
   }
 
+  /** Leaves every room, and declines every invite, of an account that ended. */
+  async leaveAll(userId: string): Promise<void> {
+    const records = (await this.#parts.memberships.ofUser(userId)).filter(({ membership }) => isPresent(membership));
+    const rooms = [...(await this.#parts.events.rooms(records.map((record) => record.roomNid))).values()];
+    for (const { roomId } of rooms) await this.leave({ roomId, userId });
+  }
+
   async #updateProfileIn(roomId: string, userId: string, profile: MemberProfile): Promise<void> {
     const changed = this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
       await loadMembers(userId);
@@ -212,6 +219,11 @@ export class MembershipChanges {
     const text = `${target} is a user of another server, which this one cannot invite yet.`;
     throw new MatrixError('M_FORBIDDEN', text);
   }
+}
+
+/** In the room, or on the way into it. */
+function isPresent(membership: string): boolean {
+  return membership === 'join' || membership === 'invite' || membership === 'knock';
 }
 
 /** The content of a member event. A profile stands in it for joins and invites. */

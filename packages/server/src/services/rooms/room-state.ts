@@ -10,7 +10,11 @@ export interface RoomStateReader {
   /** The snapshot after this event: the state before it with the event itself in place if it is a state event. */
   snapshotAfter(event: RoomEvent): Promise<ReadonlyMap<number, number>>;
   /** One slot of a snapshot. */
-  eventInSnapshot(snapshot: ReadonlyMap<number, number>, type: string, stateKey: string): Promise<RoomEvent | undefined>;
+  eventInSnapshot(
+    snapshot: ReadonlyMap<number, number>,
+    type: string,
+    stateKey: string,
+  ): Promise<RoomEvent | undefined>;
   /** The slots of these nids. */
   slots(nids: readonly number[]): Promise<ReadonlyMap<number, StateSlot>>;
   /** Current state: one slot, all slots of some types, or everything. */

@@ -2,8 +2,6 @@ import type { EventSigner } from '@limpet/protocol/build-event';
 import type { ServerName } from '@limpet/protocol/identifiers';
 import type { SigningKey } from '@limpet/protocol/signing';
 import type { Platform } from '../../platform/platform.ts';
-import { updateRoomListing } from '../../storage/queries/event-graph.ts';
-import { selectRoomById } from '../../storage/queries/rooms.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { Aliases } from './aliases.ts';
 import { createRoom } from './create-room.ts';
@@ -13,6 +11,7 @@ import { MembershipChanges, type ProfileOf } from './membership-changes.ts';
 import type { Memberships } from './memberships.ts';
 import type { Projection } from './projection.ts';
 import { RestrictedJoins } from './restricted-joins.ts';
+import { RoomDirectory } from './room-directory.ts';
 import type { CreateRoomRequest } from './room-to-create.ts';
 import { RoomWriter } from './room-writer.ts';
 import { Sending } from './sending.ts';
@@ -39,13 +38,11 @@ export interface RoomsService {
   /** Joins, invites and what undoes them. */
   readonly membershipChanges: MembershipChanges;
   readonly aliases: Aliases;
+  readonly directory: RoomDirectory;
   /** For who brings events that were made elsewhere. */
   readonly writer: RoomWriter;
   /** Makes a room; its ID. Errors: see `create-room.ts`. */
   createRoom(request: CreateRoomRequest): Promise<string>;
-  /** Whether the room stands in the public directory; `undefined` where it is not known. */
-  isListed(roomId: string): Promise<boolean | undefined>;
-  setListed(roomNid: number, isListed: boolean): Promise<void>;
 }
 
 export function createRoomsService(parts: RoomsParts): RoomsService {
@@ -72,14 +69,8 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     sending,
     membershipChanges,
     aliases,
+    directory: new RoomDirectory(storage, aliases),
     writer,
     createRoom: (request) => createRoom(request, { writer, maker, aliases, profileOf, serverName, platform }),
-    async isListed(roomId) {
-      const [row] = await storage.read(selectRoomById, { roomId });
-      return row === undefined ? undefined : row.is_listed === 1;
-    },
-    async setListed(roomNid, isListed) {
-      await storage.write((transaction) => transaction.run(updateRoomListing, { roomNid, isListed: Number(isListed) }));
-    },
   };
 }

@@ -1,0 +1,56 @@
+import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
+import { Type } from 'typebox';
+import { defineEndpoint } from '../../endpoint.ts';
+import { anyJsonObject } from './json-object-schema.ts';
+import { v3AndR0 } from './version-paths.ts';
+
+/** Specification: client-server API, "Sending events to a room" and "Redactions"; MSC4354 for the sticky parameter. */
+
+const sent = Type.Object({ event_id: Type.String() });
+
+/** Left as text, so that what is no integer can be refused in the words of the MSC, and ignored where it is off. */
+const stickyDuration = Type.Optional(Type.String());
+
+const stateQuery = Type.Object({ [UNSTABLE_STICKY_NAMES.queryParameter]: stickyDuration });
+
+export const sendMessageEvent = defineEndpoint({
+  method: 'PUT',
+  paths: v3AndR0('/rooms/{roomId}/send/{eventType}/{txnId}'),
+  authentication: 'access token',
+  summary: 'Send an event',
+  query: Type.Object({
+    [STABLE_STICKY_NAMES.queryParameter]: stickyDuration,
+    [UNSTABLE_STICKY_NAMES.queryParameter]: stickyDuration,
+  }),
+  body: anyJsonObject,
+  response: sent,
+});
+
+export const setStateWithKey = defineEndpoint({
+  method: 'PUT',
+  paths: v3AndR0('/rooms/{roomId}/state/{eventType}/{stateKey}'),
+  authentication: 'access token',
+  summary: 'Set one slot of the state of a room',
+  query: stateQuery,
+  body: anyJsonObject,
+  response: sent,
+});
+
+export const setStateWithEmptyKey = defineEndpoint({
+  method: 'PUT',
+  paths: v3AndR0('/rooms/{roomId}/state/{eventType}'),
+  authentication: 'access token',
+  summary: 'Set the slot with an empty key of the state of a room',
+  query: stateQuery,
+  body: anyJsonObject,
+  response: sent,
+});
+
+export const redactEvent = defineEndpoint({
+  method: 'PUT',
+  paths: v3AndR0('/rooms/{roomId}/redact/{eventId}/{txnId}'),
+  authentication: 'access token',
+  summary: 'Take the content of an event away',
+  body: Type.Object({ reason: Type.Optional(Type.String()) }),
+  response: sent,
+});

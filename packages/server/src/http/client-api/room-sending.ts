@@ -1,0 +1,68 @@
+import {
+  redactEvent,
+  sendMessageEvent,
+  setStateWithEmptyKey,
+  setStateWithKey,
+} from '@limpet/protocol/endpoints/client/room-sending';
+import { parseEventId, parseRoomId } from '@limpet/protocol/identifiers';
+import type { JsonObject } from '@limpet/protocol/json';
+import { UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
+import type { Requester } from '../authenticate.ts';
+import { type Route, route } from '../route.ts';
+import type { RoomWritingServices } from './room-writing-services.ts';
+import { stickyFieldOf } from './sticky-parameter.ts';
+
+interface StateAsked {
+  readonly path: { readonly roomId: string; readonly eventType: string; readonly stateKey: string };
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly body: JsonObject;
+  readonly requester: Requester;
+}
+
+/** Specification: client-server API, "Sending events to a room" and "Redactions". */
+export function roomSendingRoutes({ rooms, rateLimits, stickyEvents }: RoomWritingServices): Route[] {
+  const { sending } = rooms;
+
+  async function setState({ path, query, body, requester }: StateAsked): Promise<JsonObject> {
+    const roomId = parseRoomId(path.roomId);
+    // A4: of clients that make sticky state, all are of the time of the older name.
+    const { queryParameter } = UNSTABLE_STICKY_NAMES;
+    const extraTopLevel = stickyFieldOf({ [queryParameter]: query[queryParameter] }, stickyEvents);
+    rateLimits.take('send', requester.userId, roomId);
+    const sender = { userId: requester.userId };
+    const { eventType: type, stateKey } = path;
+    return { event_id: await sending.setState({ sender, roomId, type, stateKey, content: body, extraTopLevel }) };
+  }
+
+  return [
+    route(sendMessageEvent, async ({ path, query, body, requester }) => {
+      const roomId = parseRoomId(path.roomId);
+      const extraTopLevel = stickyFieldOf(query, stickyEvents);
+      rateLimits.take('send', requester.userId, roomId);
+      const sender = senderOf(requester, path.txnId);
+      return {
+        event_id: await sending.sendEvent({ sender, roomId, type: path.eventType, content: body, extraTopLevel }),
+      };
+    }),
+
+    route(setStateWithKey, setState),
+
+    route(setStateWithEmptyKey, ({ path, ...asked }) => setState({ path: { ...path, stateKey: '' }, ...asked })),
+
+    route(redactEvent, async ({ path, body, requester }) => {
+      const roomId = parseRoomId(path.roomId);
+      const eventId = parseEventId(path.eventId);
+      rateLimits.take('send', requester.userId, roomId);
+      const sender = senderOf(requester, path.txnId);
+      return { event_id: await sending.redact({ sender, roomId, eventId, content: reasonOf(body) }) };
+    }),
+  ];
+}
+
+function senderOf({ userId, deviceId }: Requester, transactionId: string) {
+  return { userId, deviceId, transactionId };
+}
+
+function reasonOf({ reason }: { reason?: string | undefined }): JsonObject {
+  return reason === undefined ? {} : { reason };
+}
