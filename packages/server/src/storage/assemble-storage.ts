@@ -169,6 +169,10 @@ function createTransaction(collected: Collected, parts: TransactionParts): Write
     const parameters = compiler.bind(compiled, rest.parameters);
     collected.steps.push({ kind, statement: compiled.number, parameters, expectation: rest.expectation ?? '' });
   }
+  const addFetch: WriteTransaction['fetch'] = (statement, parameters) => {
+    add('fetch', statement, { parameters });
+    return { index: fetches++ };
+  };
   function take(): number {
     checkOpen();
     counter.last++;
@@ -178,10 +182,7 @@ function createTransaction(collected: Collected, parts: TransactionParts): Write
   return {
     writer,
     run: (statement, parameters) => add('run', statement, { parameters }),
-    fetch(statement, parameters) {
-      add('fetch', statement, { parameters });
-      return { index: fetches++ };
-    },
+    fetch: addFetch,
     expect: (statement, parameters, expectation) => add('expect', statement, { parameters, expectation }),
     allocate: take,
     publish(change: Change) {

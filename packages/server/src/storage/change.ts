@@ -13,7 +13,10 @@ export type Change =
   | DeviceListChange
   | OneTimeKeysChange;
 
-/** A change with the place it got. Positions of one writer are strictly increasing and published without gaps in order. */
+/**
+ * A change with the place it got. Positions of one writer are strictly increasing and published without gaps in
+ * order.
+ */
 export type PublishedChange = Change & { readonly writer: number; readonly position: number };
 
 /** An event entered a room's timeline; its row in `events` has this position. */

@@ -2,17 +2,13 @@ import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { PublishedChange } from './change.ts';
 import { StaleBatch, StorageFailure } from './storage.ts';
 import type { BatchResult, GroupBatch, GroupWriter } from './write-group.ts';
+import { createWriteQueue, type WriteQueue } from './write-queue.ts';
 
-/** Statements of one group: some 10 ms of work, which is what the first of the next group waits for. */
-const MAX_GROUP_STATEMENTS = 2_000;
-/** What may wait for the disk, as statements and as batches: a second or two of work. Beyond it a write is refused. */
-const MAX_QUEUED_STATEMENTS = 100_000;
-const MAX_QUEUED_BATCHES = 20_000;
 /** What the refused one is told to wait. */
 const RETRY_AFTER_MS = 1_000;
 /**
- * The database keeps a position this much ahead of the last one given out. So a change that writes no rows (typing) needs
- * no commit for its position, and after a crash no position is given out twice. A clean close leaves no gap.
+ * The database keeps a position this much ahead of the last one given out. So a change that writes no rows (typing)
+ * needs no commit for its position, and after a crash no position is given out twice. A clean close leaves no gap.
  */
 const RESERVED_POSITIONS = 1_000;
 
@@ -48,37 +44,11 @@ export interface GroupCommitterParts {
  * fsync; a hundred senders share it. What is queued in the same turn of the event loop goes into the same group.
  */
 export function createGroupCommitter(parts: GroupCommitterParts): GroupCommitter {
-  let queue: PendingBatch[] = [];
-  let queuedStatements = 0;
+  const queue = createWriteQueue<PendingBatch>();
   let { savedPosition, lastGroup } = parts;
   let lastNumber = savedPosition;
   let running: Promise<void> | undefined;
   let isClosed = false;
-
-  function takeGroup(): PendingBatch[] {
-    let statements = 0;
-    let count = 0;
-    for (const batch of queue) {
-      if (count > 0 && statements + batch.steps.length > MAX_GROUP_STATEMENTS) break;
-      statements += batch.steps.length;
-      count++;
-    }
-    const group = queue.slice(0, count);
-    queue = queue.slice(count);
-    queuedStatements -= statements;
-    return group;
-  }
-
-  /** Those that rest on a failed batch and were queued before that was known. */
-  function rejectLane(lane: string | undefined): void {
-    if (lane === undefined) return;
-    const stale = queue.filter((batch) => batch.lane === lane);
-    queue = queue.filter((batch) => batch.lane !== lane);
-    for (const batch of stale) {
-      queuedStatements -= batch.steps.length;
-      batch.settle(new StaleBatch(lane));
-    }
-  }
 
   async function commitGroup(group: readonly PendingBatch[], position: number): Promise<readonly BatchResult[]> {
     const batches = group.map(({ lane, steps }) => ({ lane, steps }));
@@ -92,7 +62,7 @@ export function createGroupCommitter(parts: GroupCommitterParts): GroupCommitter
   }
 
   async function commitNext(): Promise<void> {
-    const group = takeGroup();
+    const group = queue.takeGroup();
     lastNumber = group.at(-1)?.lastNumber ?? lastNumber;
     const needsCommit = lastNumber > savedPosition || group.some((batch) => batch.steps.length > 0);
     let results: readonly BatchResult[];
@@ -101,45 +71,29 @@ export function createGroupCommitter(parts: GroupCommitterParts): GroupCommitter
         ? await commitGroup(group, Math.max(savedPosition, lastNumber + RESERVED_POSITIONS))
         : group.map(() => ({ outcome: 'committed', rows: [] }));
     } catch (error) {
-      refuseGroup(group, error);
+      refuseGroup(queue, group, error);
       return;
     }
-    settleGroup(group, results);
-  }
-
-  function refuseGroup(group: readonly PendingBatch[], error: unknown): void {
-    const failure = error instanceof StorageFailure ? error : new StorageFailure('The group was not written', error);
-    for (const batch of group) batch.settle(failure);
-    for (const lane of new Set(group.map((batch) => batch.lane))) rejectLane(lane);
-  }
-
-  function settleGroup(group: readonly PendingBatch[], results: readonly BatchResult[]): void {
-    const changes = group.flatMap((batch, index) => (results[index]?.outcome === 'committed' ? batch.changes : []));
-    parts.publish(lastNumber, changes);
-    for (const [index, result] of results.entries()) {
-      const batch = group[index];
-      batch?.settle(result);
-      if (result.outcome !== 'committed') rejectLane(batch?.lane);
-    }
+    parts.publish(lastNumber, changesOf(group, results));
+    settleGroup(queue, group, results);
   }
 
   async function run(): Promise<void> {
     // Whoever else writes in this turn of the event loop is in the first group too.
     await Promise.resolve();
-    while (queue.length > 0) await commitNext();
+    while (!queue.isEmpty()) await commitNext();
     running = undefined;
   }
 
   return {
     checkRoom() {
       if (isClosed) throw new StorageFailure('The database is closed', undefined);
-      if (queue.length < MAX_QUEUED_BATCHES && queuedStatements < MAX_QUEUED_STATEMENTS) return;
+      if (!queue.isFull()) return;
       const extra = { retry_after_ms: RETRY_AFTER_MS };
       throw new MatrixError('M_LIMIT_EXCEEDED', 'More is being written than the disk can take. Try again.', { extra });
     },
     enqueue(batch) {
-      queue.push(batch);
-      queuedStatements += batch.steps.length;
+      queue.add(batch);
       running ??= run();
     },
     async close() {
@@ -153,4 +107,30 @@ export function createGroupCommitter(parts: GroupCommitterParts): GroupCommitter
       }
     },
   };
+}
+
+function changesOf(group: readonly PendingBatch[], results: readonly BatchResult[]): PublishedChange[] {
+  return group.flatMap((batch, index) => (results[index]?.outcome === 'committed' ? batch.changes : []));
+}
+
+type Queue = WriteQueue<PendingBatch>;
+
+function settleGroup(queue: Queue, group: readonly PendingBatch[], results: readonly BatchResult[]): void {
+  for (const [index, result] of results.entries()) {
+    const batch = group[index];
+    batch?.settle(result);
+    if (result.outcome !== 'committed') rejectLane(queue, batch?.lane);
+  }
+}
+
+function refuseGroup(queue: Queue, group: readonly PendingBatch[], error: unknown): void {
+  const failure = error instanceof StorageFailure ? error : new StorageFailure('The group was not written', error);
+  for (const batch of group) batch.settle(failure);
+  for (const lane of new Set(group.map((batch) => batch.lane))) rejectLane(queue, lane);
+}
+
+/** Those that rest on a failed batch and were queued before that was known. */
+function rejectLane(queue: Queue, lane: string | undefined): void {
+  if (lane === undefined) return;
+  for (const batch of queue.takeLane(lane)) batch.settle(new StaleBatch(lane));
 }

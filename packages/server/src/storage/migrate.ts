@@ -17,7 +17,10 @@ export interface SchemaConnection {
 const CREATE_BOOKKEEPING =
   'create table if not exists schema_migrations (number {bigint} primary key, name {text} not null){end}';
 
-/** Takes the steps that the database lacks, each in a transaction of its own. @throws DatabaseUnusable when it is newer. */
+/**
+ * Takes the steps that the database lacks, each in a transaction of its own. @throws DatabaseUnusable when it is
+ * newer.
+ */
 export async function migrate(connection: SchemaConnection, migrations: readonly Migration[], log: Log): Promise<void> {
   await connection.execute(translateSchema(CREATE_BOOKKEEPING, connection.adapter));
   await checkNotNewer(connection, migrations);

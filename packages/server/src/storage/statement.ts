@@ -1,8 +1,9 @@
 /**
  * A statement in portable SQL, written once for both dialects and prepared once by each driver.
  *
- * Parameters are named: `:userId`. A list is `in (:...eventNids)` or `not in (:...types)`, of numbers or of texts; the
- * adapter of each dialect makes it one bound parameter, so that the text stays constant and prepared. A list may be empty.
+ * Parameters are named: `:userId`. A list is `in (:...eventNids)` or `not in (:...types)`, of numbers or of texts;
+ * the adapter of each dialect makes it one bound parameter, so that the text stays constant and prepared. A list may
+ * be empty.
  *
  * Both dialects take the same values: texts (any Unicode, NUL too, but no half surrogate pairs), integers below 2^53,
  * bytes, null. Where nothing tells the type of a parameter that may be null, say it: `cast(:roomIndex as bigint)`.

@@ -12,7 +12,10 @@ export interface StorageAdapter {
   readonly schemaWords: Readonly<Record<SchemaWord, string>>;
   /** The placeholder of the parameter with this index, counted from 1. The same one may stand more than once. */
   placeholder(index: number): string;
-  /** The condition "is (not) an element of the list", which comes after an expression. One placeholder stands for the list. */
+  /**
+   * The condition "is (not) an element of the list", which comes after an expression. One placeholder stands for the
+   * list.
+   */
   listCondition(placeholder: string, isNegated: boolean): string;
   bindList(list: readonly number[] | readonly string[]): BoundValue;
 }

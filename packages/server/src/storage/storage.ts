@@ -6,15 +6,18 @@ import type { Stream } from './stream.ts';
 export type { CompiledRead } from './statement.ts';
 
 /**
- * The one place where data are kept. Reads are asynchronous and see the latest commit; writes are batches of statements
- * that were decided before they are queued (load first, decide second), committed in the order they were queued, several
- * batches to one fsync (group commit).
+ * The one place where data are kept. Reads are asynchronous and see the latest commit; writes are batches of
+ * statements that were decided before they are queued (load first, decide second), committed in the order they were
+ * queued, several batches to one fsync (group commit).
  *
  * A read may see rows that are committed and not yet published. Whoever answers up to a token bounds the read by it.
  */
 export interface Storage {
   read<P extends SqlParameters, R>(statement: Statement<P, R>, parameters: P): Promise<R[]>;
-  /** For what has to be put together at run time (filters): a query compiled by Kysely, see `queries/query-builder.ts`. */
+  /**
+   * For what has to be put together at run time (filters): a query compiled by Kysely, see
+   * `queries/query-builder.ts`.
+   */
   readCompiled<R>(query: CompiledRead<R>): Promise<R[]>;
   /**
    * Queues a batch. `build` runs at once, synchronously, and says what to write; the promise is kept when it is on disk
@@ -52,7 +55,9 @@ export interface WriteTransaction {
   expect<P extends SqlParameters>(statement: Statement<P, never>, parameters: P, name: string): void;
   /** The next number of this writer's one counter, for rows that need a number and are no change (nids). */
   allocate(): number;
-  /** Gives the change its position (the next number of the same counter) and publishes it after the commit, in order. */
+  /**
+   * Gives the change its position (the next number of the same counter) and publishes it after the commit, in order.
+   */
   publish(change: Change): number;
   /** Which writer this process is; stands beside each position. */
   readonly writer: number;
@@ -90,7 +95,10 @@ export class ExpectationFailed extends Error {
   }
 }
 
-/** An earlier batch of the same lane failed: what was decided rests on something that is not so. Load again and decide again. */
+/**
+ * An earlier batch of the same lane failed: what was decided rests on something that is not so. Load again and decide
+ * again.
+ */
 export class StaleBatch extends Error {
   constructor(lane: string) {
     super(`An earlier write of "${lane}" failed`);
@@ -98,7 +106,9 @@ export class StaleBatch extends Error {
   }
 }
 
-/** A statement broke a constraint or is wrong; nothing of its batch was written. An assertion: the caller has a fault. */
+/**
+ * A statement broke a constraint or is wrong; nothing of its batch was written. An assertion: the caller has a fault.
+ */
 export class StatementFailed extends Error {
   readonly sql: string;
 

@@ -11,9 +11,9 @@ export interface StreamRange {
 }
 
 /**
- * The ordered news. A position is visible only when all positions of its writer before it are, so a vector moves only over
- * what was committed. The newest changes are kept in memory (the tail): who is nearly up to date reads no table to learn
- * that nothing concerns him.
+ * The ordered news. A position is visible only when all positions of its writer before it are, so a vector moves only
+ * over what was committed. The newest changes are kept in memory (the tail): who is nearly up to date reads no table
+ * to learn that nothing concerns him.
  */
 export interface Stream {
   /** The vector of what is published. */

@@ -6,9 +6,9 @@ import { seededRandom } from '../support/seeded-random.ts';
 import { silentLog } from '../support/silent-log.ts';
 
 /**
- * A process that writes until it is killed: `crash-writer.ts sqlite PATH` or `crash-writer.ts postgres URL`. Most batches
- * have two rows, some fail after their first, some have no rows. What was acknowledged goes to standard output at once, a
- * line each: the name that both rows begin with (or `typing`), and the position.
+ * A process that writes until it is killed: `crash-writer.ts sqlite PATH` or `crash-writer.ts postgres URL`. Most
+ * batches have two rows, some fail after their first, some have no rows. What was acknowledged goes to standard
+ * output at once, a line each: the name that both rows begin with (or `typing`), and the position.
  */
 
 const SENDERS = 32;

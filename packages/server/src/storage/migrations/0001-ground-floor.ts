@@ -1,9 +1,9 @@
 import type { Migration } from './migration.ts';
 
 /**
- * The first schema. Types are named by the adapter: `{nid}` an integer key, `{bigint}` 64 bits, `{text}` text compared by
- * code point, `{bytes}` bytes; a flag is a `{bigint}` of 0 or 1. `{end}` and `{clustered}` end a table (storage-adapter.ts).
- * A `writer` and a `position` together are a place in the stream.
+ * The first schema. Types are named by the adapter: `{nid}` an integer key, `{bigint}` 64 bits, `{text}` text
+ * compared by code point, `{bytes}` bytes; a flag is a `{bigint}` of 0 or 1. `{end}` and `{clustered}` end a table
+ * (storage-adapter.ts). A `writer` and a `position` together are a place in the stream.
  */
 export const groundFloor: Migration = {
   number: 1,
@@ -53,8 +53,8 @@ export const groundFloor: Migration = {
     `create table rooms (
       room_nid {nid} primary key, room_id {text} not null unique, version {text} not null,
       is_listed {bigint} not null, created_ts {bigint} not null){end}`,
-    // position and room_index are null for an outlier. room_index orders a room's timeline: live events count up from 1,
-    // backfilled ones down from 0. state_before is the snapshot of the state before the event.
+    // position and room_index are null for an outlier. room_index orders a room's timeline: live events count up from
+    // 1, backfilled ones down from 0. state_before is the snapshot of the state before the event.
     `create table events (
       event_nid {nid} primary key, event_id {text} not null unique, room_nid {bigint} not null,
       room_index {bigint}, writer {bigint}, position {bigint},
@@ -121,8 +121,8 @@ export const groundFloor: Migration = {
     // Rooms where somebody was typing when this was written: after a restart their clients are told that nobody is.
     'create table typing_rooms (room_nid {nid} primary key){end}',
 
-    // ---- Unread counts. What an event means to a user whose push rules are the default ones and who is not named in it
-    // stands once; who differs has a row of his own.
+    // ---- Unread counts. What an event means to a user whose push rules are the default ones and who is not named in
+    // it stands once; who differs has a row of his own.
     `create table unread_events (
       room_nid {bigint} not null, room_index {bigint} not null, event_nid {bigint} not null, sender {text} not null,
       thread_id {text} not null, notifies {bigint} not null, highlights {bigint} not null,

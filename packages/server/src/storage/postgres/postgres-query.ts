@@ -3,8 +3,8 @@ import type { BoundValue } from '../storage-adapter.ts';
 import { escapeText, unescapeText } from './postgres-text.ts';
 
 /**
- * One call of a statement, as `pg` takes it. Types of parameters are said by the values, never guessed by PostgreSQL: it
- * would take the 1 of `:position + 1` for 32 bits, and the text of `select :userId` for nothing at all.
+ * One call of a statement, as `pg` takes it. Types of parameters are said by the values, never guessed by PostgreSQL:
+ * it would take the 1 of `:position + 1` for 32 bits, and the text of `select :userId` for nothing at all.
  */
 export function postgresQuery(sql: string, parameters: readonly BoundValue[], statement?: LearnedStatement): Query {
   const learned = statement?.typeNumbers ?? [];
@@ -73,7 +73,9 @@ function toInteger(text: string): number {
 
 type TypesOfQuery = NonNullable<QueryConfig['types']>;
 
-/** `pg` reads `types` as a list when it prepares (types of parameters), and asks it for parsers of columns after that. */
+/**
+ * `pg` reads `types` as a list when it prepares (types of parameters), and asks it for parsers of columns after that.
+ */
 function withParsers(typeNumbers: readonly number[]): TypesOfQuery {
   return Object.assign([...typeNumbers], { getTypeParser });
 }

@@ -1,6 +1,7 @@
 /**
- * PostgreSQL keeps every character but NUL, which a Matrix text may have. So NUL goes in as two characters, and so does
- * the one that begins them. The order of texts stays what it was, and a text without the two characters is kept as it is.
+ * PostgreSQL keeps every character but NUL, which a Matrix text may have. So NUL goes in as two characters, and so
+ * does the one that begins them. The order of texts stays what it was, and a text without the two characters is kept
+ * as it is.
  */
 const NUL = '\u0000';
 const ESCAPE = '\u0001';

@@ -18,8 +18,8 @@ export interface PostgresWriterParts {
 }
 
 /**
- * Writes over one connection that holds the lock of this writer. When it is lost in the middle of a commit, the number of
- * the last group, which is committed with the group, tells after reconnecting what became of it.
+ * Writes over one connection that holds the lock of this writer. When it is lost in the middle of a commit, the
+ * number of the last group, which is committed with the group, tells after reconnecting what became of it.
  */
 export function createPostgresWriter(parts: PostgresWriterParts): GroupWriter {
   const { options, holder, sqlOf } = parts;

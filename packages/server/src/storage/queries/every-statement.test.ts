@@ -11,7 +11,10 @@ import { defineStatement, type SqlParameters, type Statement } from '../statemen
 import { createStatementCompiler } from '../statement-compiler.ts';
 import { type StorageAdapter, translateSchema } from '../storage-adapter.ts';
 
-/** Every statement that a file of this directory exports has to be right in both dialects, asked or not by other tests. */
+/**
+ * Every statement that a file of this directory exports has to be right in both dialects, asked or not by other
+ * tests.
+ */
 const statements = await findStatements();
 
 interface FoundStatement {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe } from 'vitest';
 import { seededRandom } from '../../../tests/support/seeded-random.ts';
 import { silentLog } from '../../../tests/support/silent-log.ts';
+import { describeReads } from '../contract/reads-contract.ts';
 import { describeStorageContract } from '../contract/storage-contract.ts';
 import { openSqliteStorage, type SqliteOptions } from './open-sqlite-storage.ts';
 
@@ -35,3 +36,16 @@ function describeWith(options: Pick<SqliteOptions, 'writes'>): void {
 describe('SQLite, writing in a thread', () => describeWith({ writes: 'in-thread' }));
 
 describe('SQLite, writing in place', () => describeWith({ writes: 'in-place' }));
+
+describe('SQLite in memory', () => {
+  // It is gone when it is closed, so what the contract says of opening again does not apply.
+  describeReads(async () => ({
+    open: (migrations) =>
+      openSqliteStorage({
+        path: ':memory:',
+        random: seededRandom(1),
+        log: silentLog,
+        ...(migrations === undefined ? {} : { migrations }),
+      }),
+  }));
+});

@@ -1,8 +1,8 @@
 import type { StorageAdapter } from '../storage-adapter.ts';
 
 /**
- * SQLite's differences. Tables are strict: a text in a column of numbers is refused, as in PostgreSQL. `clustered` keeps
- * a table in one tree instead of rows and an index next to them, which is half the work of each insert.
+ * SQLite's differences. Tables are strict: a text in a column of numbers is refused, as in PostgreSQL. `clustered`
+ * keeps a table in one tree instead of rows and an index next to them, which is half the work of each insert.
  */
 export const sqliteAdapter: StorageAdapter = {
   dialect: 'sqlite',

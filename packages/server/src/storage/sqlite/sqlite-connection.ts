@@ -3,11 +3,15 @@ import type { BoundValue } from '../storage-adapter.ts';
 
 /** How long a statement waits for a lock that another process (a backup, the command line) holds. */
 const BUSY_TIMEOUT_MS = 5_000;
-/** Pages kept in memory by a connection, in KiB: the upper levels of every tree, and the rooms in use. Taken as needed. */
+/**
+ * Pages kept in memory by a connection, in KiB: the upper levels of every tree, and the rooms in use. Taken as
+ * needed.
+ */
 const CACHE_KIB = 32_768;
 /**
- * Pages in the write-ahead log before it is written back: 16 MiB. Larger than the default, so that a page that changes
- * with every event is written back once in some thousands of commits; small enough for a start after a crash in no time.
+ * Pages in the write-ahead log before it is written back: 16 MiB. Larger than the default, so that a page that
+ * changes with every event is written back once in some thousands of commits; small enough for a start after a crash
+ * in no time.
  */
 const CHECKPOINT_PAGES = 4_000;
 /** A log that grew in a burst is cut back to this after it is written back. */

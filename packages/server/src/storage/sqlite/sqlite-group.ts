@@ -8,72 +8,21 @@ export interface SqliteGroups {
   commit(group: WriteGroup): BatchResult[];
 }
 
-export function createSqliteGroups(parts: SqliteGroupsParts): SqliteGroups {
-  const { database, sqlOf } = parts;
-  const prepared: Prepared[] = [];
+export interface SqliteGroupsParts {
+  readonly database: DatabaseSync;
+  readonly writer: number;
+  readonly sqlOf: (statement: number) => string;
+}
+
+export function createSqliteGroups({ database, writer, sqlOf }: SqliteGroupsParts): SqliteGroups {
+  const runBatch = createBatchRunner(database, sqlOf);
   const savePosition = database.prepare('update writers set position = ?1, last_group = ?2 where writer = ?3');
 
-  function prepare(number: number): Prepared {
-    let found = prepared[number];
-    if (found === undefined) {
-      const statement = database.prepare(sqlOf(number));
-      found = { statement, hasRows: hasRows(statement) };
-      prepared[number] = found;
-    }
-    return found;
-  }
-
-  function runStep(step: WriteStep, rows: Row[][]): boolean {
-    const { statement, hasRows: givesRows } = prepare(step.statement);
-    const parameters = sqliteValues(step.parameters);
-    if (step.kind === 'fetch') {
-      rows.push(statement.all(...parameters));
-      return true;
-    }
-    if (givesRows) return statement.all(...parameters).length > 0 || step.kind === 'run';
-    return Number(statement.run(...parameters).changes) > 0 || step.kind === 'run';
-  }
-
-  function runBatch(batch: GroupBatch): BatchResult {
-    const rows: Row[][] = [];
-    for (const step of batch.steps) {
-      try {
-        if (!runStep(step, rows)) return { outcome: 'expectation-failed', expectation: step.expectation };
-      } catch (error) {
-        if (!isFaultOfStatement(error)) throw error;
-        return { outcome: 'statement-failed', message: error.message, sql: sqlOf(step.statement) };
-      }
-    }
-    return { outcome: 'committed', rows };
-  }
-
-  /** Nearly always nothing fails, so the first try does without savepoints. */
-  function runAll(group: WriteGroup): BatchResult[] | undefined {
-    const results: BatchResult[] = [];
-    for (const batch of group.batches) {
-      const result = runBatch(batch);
-      if (result.outcome !== 'committed') return undefined;
-      results.push(result);
-    }
-    return results;
-  }
-
-  function runEach(group: WriteGroup): BatchResult[] {
-    const failedLanes = new Set<string>();
-    return group.batches.map((batch) => {
-      if (batch.lane !== undefined && failedLanes.has(batch.lane)) return { outcome: 'stale' };
-      database.exec('savepoint batch');
-      const result = runBatch(batch);
-      if (result.outcome !== 'committed') {
-        database.exec('rollback to batch');
-        if (batch.lane !== undefined) failedLanes.add(batch.lane);
-      }
-      database.exec('release batch');
-      return result;
-    });
-  }
-
-  function runTransaction<T>(group: WriteGroup, work: (group: WriteGroup) => T | undefined): T | undefined {
+  /** Gives nothing, and leaves nothing, when `work` gives nothing. */
+  function inTransaction(
+    group: WriteGroup,
+    work: (group: WriteGroup) => BatchResult[] | undefined,
+  ): BatchResult[] | undefined {
     database.exec('begin immediate');
     try {
       const results = work(group);
@@ -81,7 +30,7 @@ export function createSqliteGroups(parts: SqliteGroupsParts): SqliteGroups {
         database.exec('rollback');
         return undefined;
       }
-      savePosition.run(...sqliteValues([group.position, group.number, parts.writer]));
+      savePosition.run(...sqliteValues([group.position, group.number, writer]));
       database.exec('commit');
       return results;
     } catch (error) {
@@ -92,22 +41,85 @@ export function createSqliteGroups(parts: SqliteGroupsParts): SqliteGroups {
 
   return {
     commit(group) {
-      const results = runTransaction(group, runAll) ?? runTransaction(group, runEach);
+      const results =
+        inTransaction(group, () => runUntilFailure(group, runBatch)) ??
+        inTransaction(group, () => runEach(group, database, runBatch));
       if (results === undefined) throw new Error('The group has no results');
       return results;
     },
   };
 }
 
-export interface SqliteGroupsParts {
-  readonly database: DatabaseSync;
-  readonly writer: number;
-  readonly sqlOf: (statement: number) => string;
+type RunBatch = (batch: GroupBatch) => BatchResult;
+
+/** Nearly always nothing fails, so the first try does without savepoints. */
+function runUntilFailure(group: WriteGroup, runBatch: RunBatch): BatchResult[] | undefined {
+  const results: BatchResult[] = [];
+  for (const batch of group.batches) {
+    const result = runBatch(batch);
+    if (result.outcome !== 'committed') return undefined;
+    results.push(result);
+  }
+  return results;
+}
+
+function runEach(group: WriteGroup, database: DatabaseSync, runBatch: RunBatch): BatchResult[] {
+  const failedLanes = new Set<string>();
+  return group.batches.map((batch) => {
+    if (batch.lane !== undefined && failedLanes.has(batch.lane)) return { outcome: 'stale' };
+    database.exec('savepoint batch');
+    const result = runBatch(batch);
+    if (result.outcome !== 'committed') {
+      database.exec('rollback to batch');
+      if (batch.lane !== undefined) failedLanes.add(batch.lane);
+    }
+    database.exec('release batch');
+    return result;
+  });
+}
+
+function createBatchRunner(database: DatabaseSync, sqlOf: (statement: number) => string): RunBatch {
+  const prepared: Prepared[] = [];
+
+  function prepare(number: number): Prepared {
+    let found = prepared[number];
+    if (found === undefined) {
+      const statement = database.prepare(sqlOf(number));
+      found = { statement, givesRows: hasRows(statement) };
+      prepared[number] = found;
+    }
+    return found;
+  }
+
+  return (batch) => {
+    const rows: Row[][] = [];
+    for (const step of batch.steps) {
+      try {
+        const isFulfilled = runStep(prepare(step.statement), step, rows);
+        if (!isFulfilled) return { outcome: 'expectation-failed', expectation: step.expectation };
+      } catch (error) {
+        if (!isFaultOfStatement(error)) throw error;
+        return { outcome: 'statement-failed', message: error.message, sql: sqlOf(step.statement) };
+      }
+    }
+    return { outcome: 'committed', rows };
+  };
 }
 
 interface Prepared {
   readonly statement: StatementSync;
-  readonly hasRows: boolean;
+  readonly givesRows: boolean;
+}
+
+/** Whether what the step expects is so. */
+function runStep({ statement, givesRows }: Prepared, step: WriteStep, rows: Row[][]): boolean {
+  const parameters = sqliteValues(step.parameters);
+  if (step.kind === 'fetch') {
+    rows.push(statement.all(...parameters));
+    return true;
+  }
+  const affected = givesRows ? statement.all(...parameters).length : Number(statement.run(...parameters).changes);
+  return affected > 0 || step.kind === 'run';
 }
 
 /** Primary result codes that say that this statement, with these values, cannot be: they fail its batch alone. */
