@@ -19,8 +19,8 @@ import type { Storage } from './storage/storage.ts';
 const MAX_STOP_MS = 3_000;
 
 export interface ServerParts extends ServiceParts {
-  /** For the listeners that have `tls`. */
-  readonly tls?: ReadonlyMap<ListenerConfig, TlsFiles>;
+  /** For the listeners that have `tls`, by their place in the configuration. */
+  readonly tls?: ReadonlyMap<number, TlsFiles>;
   /** Other limits than the usual, for tests. */
   readonly rateLimits?: RateLimitOptions['limits'];
 }
@@ -67,8 +67,8 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     admin: createAdminCommands(services.accounts),
     async start() {
       const urls: string[] = [];
-      for (const listener of config.listeners) {
-        urls.push(await listen(createApp(listener, parts.tls?.get(listener)), listener));
+      for (const [index, listener] of config.listeners.entries()) {
+        urls.push(await listen(createApp(listener, parts.tls?.get(index)), listener));
       }
       return urls;
     },

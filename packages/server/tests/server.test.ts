@@ -1,9 +1,20 @@
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { connect } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import { readConfig } from '../src/config.ts';
+import { readTlsFiles } from '../src/platform/node/read-config-file.ts';
 import { createManualWorld } from './support/manual-world.ts';
 import { createTestServer, type TestServer, type TestServerOptions } from './support/test-server.ts';
 
 const servers: TestServer[] = [];
+
+function fixture(name: string): string {
+  return fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+}
 
 async function start(options: TestServerOptions = {}): Promise<TestServer> {
   const server = await createTestServer({ seed: servers.length + 1, ...options });
@@ -76,6 +87,25 @@ test('time is what the test says', async () => {
 });
 
 describe('listeners', () => {
+  test('speak TLS with the certificate of the configuration', async () => {
+    const tls = { certificate: fixture('localhost-cert.pem'), private_key: fixture('localhost-key.pem') };
+    const config = { listeners: [{ port: 0, tls }] };
+    const { server } = await start({ config, tls: readTlsFiles(readConfig(config, '/')) });
+    const [url = ''] = await server.start();
+    expect(url).toMatch(/^https:/);
+    const ca = readFileSync(tls.certificate);
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      get(`${url}/.well-known/matrix/client`, { ca, agent: false }, resolve).once('error', reject);
+    });
+    expect(await json(response)).toEqual({ 'm.homeserver': { base_url: url } });
+  });
+
+  test('refuse a key that does not belong to the certificate', () => {
+    const tls = { certificate: fixture('localhost-cert.pem'), private_key: fixture('localhost-cert.pem') };
+    const config = readConfig({ listeners: [{ port: 0, tls }] }, '/');
+    expect(() => readTlsFiles(config)).toThrow('"listeners[0].tls": certificate and private_key must be PEM files');
+  });
+
   test('serve what they are told to, and headers beyond the limit are answered', async () => {
     const config = { listeners: [{ port: 0 }, { port: 0, serves: ['federation'] }] };
     const { server } = await start({ config });

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Config, ListenerConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { createServer, type Server } from '../create-server.ts';
 import type { TlsFiles } from '../http/create-http-app.ts';
 import { checkPorts } from '../http/listen.ts';
@@ -16,7 +16,7 @@ export interface ServeParts {
   readonly config: Config;
   readonly platform: Platform;
   readonly terminal: Terminal;
-  readonly tls: ReadonlyMap<ListenerConfig, TlsFiles>;
+  readonly tls: ReadonlyMap<number, TlsFiles>;
   /** Kept when the operator or the system asks the process to stop. */
   readonly untilStopped: Promise<string>;
 }

@@ -24,6 +24,8 @@ export interface TestServerOptions {
   readonly seed?: number;
   readonly log?: Log;
   readonly rateLimits?: ServerParts['rateLimits'];
+  /** For listeners with `tls`. */
+  readonly tls?: NonNullable<ServerParts['tls']>;
 }
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
@@ -68,6 +70,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
     storage,
     signingKey: signingKeyFromSeed('ed25519:test', random.bytes(SEED_BYTES)),
     passwordCost: CHEAP_PASSWORD_COST,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.rateLimits === undefined ? {} : { rateLimits: options.rateLimits }),
   });
 

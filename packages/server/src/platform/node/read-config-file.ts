@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { ConfigError } from '../../config/config-error.ts';
 import { parseConfigText } from '../../config/parse-config-text.ts';
-import type { Config, ListenerConfig } from '../../config.ts';
+import type { Config } from '../../config.ts';
 import type { TlsFiles } from '../../http/create-http-app.ts';
 
 /** The configuration in this file, or the defaults where none is given. Throws ConfigError. */
@@ -15,16 +15,16 @@ export function readConfigFile(file: string | undefined, currentDirectory: strin
   return parseConfigText(readText(path, `The configuration file ${file}`), file, dirname(path));
 }
 
-/** The files that listeners name. Throws ConfigError where one is missing or the two do not fit. */
-export function readTlsFiles(config: Config): ReadonlyMap<ListenerConfig, TlsFiles> {
-  const files = new Map<ListenerConfig, TlsFiles>();
+/** The files that listeners name, by the place of the listener. Throws ConfigError where one is missing or the two do not fit. */
+export function readTlsFiles(config: Config): ReadonlyMap<number, TlsFiles> {
+  const files = new Map<number, TlsFiles>();
   for (const [index, listener] of config.listeners.entries()) {
     if (listener.tls !== undefined) {
       const key = `listeners[${index}].tls`;
       const certificate = readText(listener.tls.certificate, `"${key}.certificate": ${listener.tls.certificate}`);
       const privateKey = readText(listener.tls.privateKey, `"${key}.private_key": ${listener.tls.privateKey}`);
       checkPair(key, certificate, privateKey);
-      files.set(listener, { certificate, privateKey });
+      files.set(index, { certificate, privateKey });
     }
   }
   return files;
