@@ -1,0 +1,180 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import { LRUCache } from 'lru-cache';
+import type { PublishedChange } from '../../storage/change.ts';
+import { selectAccountData, upsertAccountData } from '../../storage/queries/account-data.ts';
+import { selectNotificationSettings } from '../../storage/queries/push-rules.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { Turns } from '../accounts/turns.ts';
+import { type CompiledPushRules, compilePushRules } from './evaluate-push-rules.ts';
+import type { PushRule, PushRuleset } from './push-rule.ts';
+import {
+  hasChanges,
+  mergePushRules,
+  type NewPushRule,
+  NO_CHANGES,
+  type PushRuleChanges,
+  type PushRuleName,
+  readChanges,
+  ruleNotFound,
+  withoutRule,
+  withRule,
+  withSettings,
+  writeChanges,
+} from './push-rule-changes.ts';
+
+/** Users whose compiled rules are kept in memory. */
+const MAX_CACHED_USERS = 50_000;
+/** All that one user may change of the push rules, as JSON. */
+const MAX_CHANGES_BYTES = 131_072;
+/** Users whose settings one statement reads. */
+const USERS_PER_READ = 1_000;
+
+export const PUSH_RULES_TYPE = 'm.push_rules';
+const IGNORED_USERS_TYPE = 'm.ignored_user_list';
+
+/** What decides which events notify a user. */
+export interface NotificationSettings {
+  readonly userId: string;
+  /** Whether anything is other than for somebody who never changed anything. */
+  readonly isCustom: boolean;
+  /** The user's own rules; `undefined` where they are the default ones. */
+  readonly rules: CompiledPushRules | undefined;
+  /** Whose events never notify. */
+  readonly ignoredUsers: ReadonlySet<string>;
+}
+
+/** The push rules of local users. Specification: client-server API, "Push Rules: API". */
+export class PushRules {
+  readonly #storage: Storage;
+  readonly #turns = new Turns();
+  readonly #cache = new LRUCache<string, NotificationSettings>({ max: MAX_CACHED_USERS });
+  /** Of each read under way, the users whose settings changed meanwhile: what was read of them is not kept. */
+  readonly #reads = new Set<Set<string>>();
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+    storage.stream.follow((changes) => this.#note(changes));
+  }
+
+  /** All rules of the user, default ones and own. */
+  async ruleset(userId: string): Promise<PushRuleset> {
+    return mergePushRules(await this.#changes(userId), userId);
+  }
+
+  /** @throws MatrixError M_NOT_FOUND */
+  async rule({ userId, kind, ruleId }: PushRuleName): Promise<PushRule> {
+    const rule = (await this.ruleset(userId))[kind].find((one) => one.rule_id === ruleId);
+    if (rule === undefined) throw ruleNotFound();
+    return rule;
+  }
+
+  /** @throws MatrixError M_UNKNOWN, M_TOO_LARGE */
+  async put(userId: string, rule: NewPushRule): Promise<void> {
+    await this.#change(userId, (changes) => withRule(changes, rule));
+  }
+
+  /** @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM */
+  async remove({ userId, kind, ruleId }: PushRuleName): Promise<void> {
+    await this.#change(userId, (changes) => withoutRule(changes, kind, ruleId));
+  }
+
+  /** @throws MatrixError M_NOT_FOUND, M_TOO_LARGE */
+  async set(name: PushRuleName, settings: Partial<Pick<PushRule, 'enabled' | 'actions'>>): Promise<void> {
+    await this.#change(name.userId, (changes) => withSettings(changes, name, settings));
+  }
+
+  /** The settings of these users, from memory as far as they are there. */
+  async settingsOf(userIds: Iterable<string>): Promise<Map<string, NotificationSettings>> {
+    const found = new Map<string, NotificationSettings>();
+    const missing: string[] = [];
+    for (const userId of userIds) {
+      const known = this.#cache.get(userId);
+      if (known === undefined) missing.push(userId);
+      else found.set(userId, known);
+    }
+    for (let start = 0; start < missing.length; start += USERS_PER_READ) {
+      for (const settings of await this.#read(missing.slice(start, start + USERS_PER_READ))) {
+        found.set(settings.userId, settings);
+      }
+    }
+    return found;
+  }
+
+  async #read(userIds: readonly string[]): Promise<NotificationSettings[]> {
+    const changedMeanwhile = new Set<string>();
+    this.#reads.add(changedMeanwhile);
+    try {
+      const contents = new Map<string, string>();
+      for (const row of await this.#storage.read(selectNotificationSettings, { userIds })) {
+        contents.set(`${row.user_id} ${row.type}`, row.content_json);
+      }
+      const read = userIds.map((userId) =>
+        settingsFrom(
+          userId,
+          contents.get(`${userId} ${PUSH_RULES_TYPE}`),
+          contents.get(`${userId} ${IGNORED_USERS_TYPE}`),
+        ),
+      );
+      for (const settings of read) {
+        if (!changedMeanwhile.has(settings.userId)) this.#cache.set(settings.userId, settings);
+      }
+      return read;
+    } finally {
+      this.#reads.delete(changedMeanwhile);
+    }
+  }
+
+  #note(changes: readonly PublishedChange[]): void {
+    for (const change of changes) {
+      const userId = changedSettingsOf(change);
+      if (userId === undefined) continue;
+      this.#cache.delete(userId);
+      for (const changedMeanwhile of this.#reads) changedMeanwhile.add(userId);
+    }
+  }
+
+  async #changes(userId: string): Promise<PushRuleChanges> {
+    const [row] = await this.#storage.read(selectAccountData, { userId, roomId: '', type: PUSH_RULES_TYPE });
+    return row === undefined ? NO_CHANGES : readChanges(row.content_json);
+  }
+
+  async #change(userId: string, decide: (changes: PushRuleChanges) => PushRuleChanges): Promise<void> {
+    await this.#turns.run(userId, async () => {
+      const contentJson = writeChanges(decide(await this.#changes(userId)));
+      if (Buffer.byteLength(contentJson) > MAX_CHANGES_BYTES) {
+        throw new MatrixError('M_TOO_LARGE', 'You have too many push rules. Remove some that you need no more.');
+      }
+      await this.#storage.write((transaction) => {
+        const type = PUSH_RULES_TYPE;
+        const position = transaction.publish({ kind: 'account-data', userId, roomId: undefined, type });
+        const { writer } = transaction;
+        transaction.run(upsertAccountData, { userId, roomId: '', type, contentJson, writer, position });
+      });
+    });
+  }
+}
+
+/** The user for whom this change may alter what notifies. */
+export function changedSettingsOf(change: PublishedChange): string | undefined {
+  if (change.kind !== 'account-data' || change.roomId !== undefined) return undefined;
+  return change.type === PUSH_RULES_TYPE || change.type === IGNORED_USERS_TYPE ? change.userId : undefined;
+}
+
+function settingsFrom(
+  userId: string,
+  pushRules: string | undefined,
+  ignoredUserList: string | undefined,
+): NotificationSettings {
+  const changes = pushRules === undefined ? NO_CHANGES : readChanges(pushRules);
+  const ignoredUsers = ignoredUserList === undefined ? NOBODY : readIgnoredUsers(JSON.parse(ignoredUserList));
+  const rules = hasChanges(changes) ? compilePushRules(mergePushRules(changes, userId)) : undefined;
+  return { userId, isCustom: rules !== undefined || ignoredUsers.size > 0, rules, ignoredUsers };
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+function readIgnoredUsers(content: JsonValue): ReadonlySet<string> {
+  const list: JsonValue | undefined = isJsonObject(content) ? (content as JsonObject).ignored_users : undefined;
+  return isJsonObject(list) && Object.keys(list).length > 0 ? new Set(Object.keys(list)) : NOBODY;
+}

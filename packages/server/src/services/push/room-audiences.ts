@@ -1,0 +1,150 @@
+import { type ServerName, serverNameOf } from '@limpet/protocol/identifiers';
+import { isJsonObject, type JsonObject } from '@limpet/protocol/json';
+import type { Pdu } from '@limpet/protocol/pdu';
+import { LRUCache } from 'lru-cache';
+import type { PublishedChange } from '../../storage/change.ts';
+import { selectJoinedMemberEvents } from '../../storage/queries/push-rules.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { RoomView } from '../rooms/projection.ts';
+import { NameIndex } from './name-index.ts';
+import { changedSettingsOf, type NotificationSettings, type PushRules } from './push-rules.ts';
+
+/** Rooms, and the local members of all of them together, whose names and settings are kept in memory. */
+const MAX_CACHED_ROOMS = 5_000;
+const MAX_CACHED_MEMBERS = 500_000;
+/** Local members of one room who are found by name in a text; further ones are notified by `m.mentions` alone. */
+const MAX_NAMED_MEMBERS = 20_000;
+/** Members that one statement reads. */
+const MEMBERS_PER_READ = 1_000;
+
+/** What has to be known of a room's local members to say whom an event notifies. */
+export interface RoomAudience {
+  readonly names: NameIndex;
+  /** Those whose rules or ignored users are not the default. Some may have left: ask the room who is joined. */
+  readonly custom: Map<string, NotificationSettings>;
+}
+
+interface CachedAudience extends RoomAudience {
+  /** Whose settings, or names, are to be read before the next event. */
+  readonly pendingSettings: Set<string>;
+  readonly pendingNames: Set<string>;
+}
+
+export class RoomAudiences {
+  readonly #storage: Storage;
+  readonly #pushRules: PushRules;
+  readonly #serverName: string;
+  readonly #audiences = new LRUCache<string, CachedAudience>({
+    max: MAX_CACHED_ROOMS,
+    maxSize: MAX_CACHED_MEMBERS,
+    sizeCalculation: (audience) => 1 + Math.min(MAX_CACHED_MEMBERS - 1, audience.pendingNames.size),
+  });
+
+  /** The push rules have to follow the stream before this does: they are asked again when they changed. */
+  constructor(storage: Storage, pushRules: PushRules, serverName: ServerName) {
+    this.#storage = storage;
+    this.#pushRules = pushRules;
+    this.#serverName = serverName;
+    storage.stream.follow((changes) => {
+      for (const change of changes) this.#note(change);
+    });
+  }
+
+  /** Brings the audience of the room up to date; costs nothing when nothing of it changed. */
+  async prepare(room: RoomView): Promise<void> {
+    let audience = this.#audiences.get(room.roomId);
+    if (audience === undefined) {
+      audience = {
+        names: new NameIndex(),
+        custom: new Map(),
+        pendingSettings: new Set(room.localJoined),
+        pendingNames: new Set(room.localJoined),
+      };
+      this.#audiences.set(room.roomId, audience);
+    }
+    if (audience.pendingSettings.size > 0) await this.#readSettings(audience, room);
+    if (audience.pendingNames.size > 0) await this.#readNames(audience, room);
+  }
+
+  /** As `prepare` left it. Only under extreme pressure is it gone by then: nobody counts as custom, or is found by name. */
+  of(room: RoomView): RoomAudience {
+    return this.#audiences.get(room.roomId) ?? NOBODY;
+  }
+
+  /** A member event that is about to be written: who joins is part of the audience of the next event. */
+  noteMember(room: RoomView, event: Pdu): void {
+    const audience = this.#audiences.get(room.roomId);
+    if (audience === undefined || event.stateKey === undefined || !this.#isLocal(event.stateKey)) return;
+    if (event.content.membership === 'join') {
+      if (audience.names.size < MAX_NAMED_MEMBERS || audience.names.has(event.stateKey)) {
+        audience.names.set(event.stateKey, displayNameIn(event.content));
+      }
+      if (!room.localJoined.has(event.stateKey)) audience.pendingSettings.add(event.stateKey);
+    } else {
+      audience.names.delete(event.stateKey);
+      audience.custom.delete(event.stateKey);
+    }
+  }
+
+  async #readSettings(audience: CachedAudience, room: RoomView): Promise<void> {
+    await takePending(audience.pendingSettings, room.localJoined, async (userIds) => {
+      for (const [userId, settings] of await this.#pushRules.settingsOf(userIds)) {
+        if (settings.isCustom) audience.custom.set(userId, settings);
+        else audience.custom.delete(userId);
+      }
+    });
+  }
+
+  async #readNames(audience: CachedAudience, room: RoomView): Promise<void> {
+    await takePending(audience.pendingNames, room.localJoined, async (pending) => {
+      const wanted = pending.slice(0, Math.max(0, MAX_NAMED_MEMBERS - audience.names.size));
+      for (let start = 0; start < wanted.length; start += MEMBERS_PER_READ) {
+        const userIds = wanted.slice(start, start + MEMBERS_PER_READ);
+        const rows = await this.#storage.read(selectJoinedMemberEvents, { roomNid: room.roomNid, userIds });
+        for (const row of rows) {
+          audience.names.set(row.user_id, displayNameIn((JSON.parse(row.json) as JsonObject).content));
+        }
+      }
+    });
+  }
+
+  #isLocal(userId: string): boolean {
+    return serverNameOf(userId) === this.#serverName;
+  }
+
+  #note(change: PublishedChange): void {
+    const userId = changedSettingsOf(change);
+    if (userId !== undefined) {
+      for (const audience of this.#audiences.values()) audience.pendingSettings.add(userId);
+    } else if (change.kind === 'membership' && change.membership === 'join' && this.#isLocal(change.userId)) {
+      // Usually `noteMember` was told before; not when state resolution brought the join.
+      const audience = this.#audiences.peek(change.roomId);
+      if (audience === undefined || audience.names.has(change.userId)) return;
+      audience.pendingSettings.add(change.userId);
+      audience.pendingNames.add(change.userId);
+    }
+  }
+}
+
+const NOBODY: RoomAudience = { names: new NameIndex(), custom: new Map() };
+
+/** Empties the list before it reads, so that who is added meanwhile is read the next time; a failed read is tried again. */
+async function takePending(
+  pending: Set<string>,
+  localJoined: ReadonlySet<string>,
+  read: (userIds: string[]) => Promise<void>,
+): Promise<void> {
+  const taken = [...pending].filter((userId) => localJoined.has(userId));
+  pending.clear();
+  try {
+    await read(taken);
+  } catch (error) {
+    for (const userId of taken) pending.add(userId);
+    throw error;
+  }
+}
+
+function displayNameIn(content: unknown): string | undefined {
+  const name = isJsonObject(content) ? content.displayname : undefined;
+  return typeof name === 'string' ? name : undefined;
+}

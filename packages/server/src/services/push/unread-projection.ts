@@ -1,0 +1,182 @@
+import { type PowerLevels, powerLevelsOf } from '@limpet/protocol/authorization/power-levels';
+import { asEventId } from '@limpet/protocol/identifiers';
+import { isJsonObject } from '@limpet/protocol/json';
+import type { Pdu } from '@limpet/protocol/pdu';
+import { LRUCache } from 'lru-cache';
+import {
+  deleteRedactedUnreadEvent,
+  deleteRedactedUnreadExceptions,
+  insertRelatedUnreadEvent,
+  insertRelatedUnreadException,
+  insertUnreadEvent,
+  insertUnreadException,
+  pruneUnreadEvents,
+  pruneUnreadExceptions,
+} from '../../storage/queries/unread.ts';
+import type { WriteTransaction } from '../../storage/storage.ts';
+import type { Projection, RoomView } from '../rooms/projection.ts';
+import type { RoomEvent } from '../rooms/room-event.ts';
+import { MAX_COUNTED } from './count-unread.ts';
+import { defaultPushRules, IMPERSONAL_PUSH_RULES } from './default-push-rules.ts';
+import { type CompiledPushRules, compilePushRules, evaluatePushRules } from './evaluate-push-rules.ts';
+import { type PushEvent, pushEventOf } from './push-event.ts';
+import { outcomeOf, type PushOutcome, SILENT } from './push-rule.ts';
+import type { RoomAudience, RoomAudiences } from './room-audiences.ts';
+import type { UnreadEvent, UnreadNews } from './unread-news.ts';
+
+/** A room's rows are pruned each time this many were added. */
+const PRUNE_EVERY = 256;
+/** Rooms whose added rows are counted. */
+const MAX_COUNTED_ROOMS = 10_000;
+/** Named users with default rules whose rules are kept compiled. */
+const MAX_COMPILED_USERS = 10_000;
+
+const IMPERSONAL_RULES = compilePushRules(IMPERSONAL_PUSH_RULES);
+
+/**
+ * Keeps unread counts exact at the commit of each event. An event is judged once for everybody whose rules are the default
+ * ones and whom it does not name; that is one row, if it notifies. Users with other rules and those named in it are
+ * judged one by one, and have a row only where the outcome differs. Sticky events are judged like others (C11).
+ */
+export class UnreadProjection implements Projection {
+  readonly #audiences: RoomAudiences;
+  readonly #news: UnreadNews;
+  readonly #personalRules = new LRUCache<string, CompiledPushRules>({ max: MAX_COMPILED_USERS });
+  readonly #addedRows = new LRUCache<number, number>({ max: MAX_COUNTED_ROOMS });
+
+  constructor(audiences: RoomAudiences, news: UnreadNews) {
+    this.#audiences = audiences;
+    this.#news = news;
+  }
+
+  async prepare(room: RoomView): Promise<void> {
+    await this.#audiences.prepare(room);
+  }
+
+  project(transaction: WriteTransaction, event: RoomEvent, room: RoomView): void {
+    const { pdu } = event;
+    if (pdu.type === 'm.room.member') this.#audiences.noteMember(room, pdu);
+    const roomIndex = event.place?.roomIndex;
+    // What was backfilled is history.
+    if (roomIndex === undefined || roomIndex < 1 || event.isRejected || event.isSoftFailed) return;
+    if (pdu.type === 'm.room.redaction' && pdu.redacts !== undefined) {
+      const redaction = { roomNid: room.roomNid, redacts: pdu.redacts, redactionNid: event.nid };
+      transaction.run(deleteRedactedUnreadEvent, redaction);
+      transaction.run(deleteRedactedUnreadExceptions, redaction);
+    }
+    if (event.redactedBy !== undefined || room.localJoined.size === 0) {
+      this.#news.leave(event.nid, 'nothing');
+      return;
+    }
+    const { outcome, exceptions } = this.#judge(event, room);
+    if (!outcome.notifies && exceptions.size === 0) {
+      this.#news.leave(event.nid, 'nothing');
+      return;
+    }
+    const relation = relationOf(pdu);
+    const unread = { roomIndex, sender: pdu.sender, threadId: relation.threadId, outcome, exceptions };
+    writeUnread(transaction, event, unread, relation.parentId);
+    this.#news.leave(event.nid, unread);
+    this.#prune(transaction, room.roomNid);
+  }
+
+  #judge(event: RoomEvent, room: RoomView): Pick<UnreadEvent, 'outcome' | 'exceptions'> {
+    const pushEvent = pushEventOf(event.pdu);
+    const { sender } = event.pdu;
+    const audience = this.#audiences.of(room);
+    const place = { memberCount: room.joinedCount, powerLevels: powerLevelsOf(room.state, event.room.version) };
+    const outcome = judge(IMPERSONAL_RULES, pushEvent, { ...place, displayName: undefined });
+    const exceptions = new Map<string, PushOutcome>();
+    const except = (userId: string, rules: CompiledPushRules) => {
+      const own = judge(rules, pushEvent, { ...place, displayName: audience.names.displayNameOf(userId) });
+      if (!isSame(own, outcome)) exceptions.set(userId, own);
+    };
+    for (const [userId, settings] of audience.custom) {
+      if (userId === sender || !room.localJoined.has(userId)) continue;
+      if (settings.ignoredUsers.has(sender)) {
+        if (outcome.notifies) exceptions.set(userId, SILENT);
+      } else {
+        except(userId, settings.rules ?? this.#rulesFor(userId));
+      }
+    }
+    for (const userId of namedUsers(pushEvent, audience)) {
+      if (userId === sender || !room.localJoined.has(userId) || audience.custom.has(userId)) continue;
+      except(userId, this.#rulesFor(userId));
+    }
+    return { outcome, exceptions };
+  }
+
+  /** The default rules as this user has them. */
+  #rulesFor(userId: string): CompiledPushRules {
+    let rules = this.#personalRules.get(userId);
+    if (rules === undefined) {
+      rules = compilePushRules(defaultPushRules(userId));
+      this.#personalRules.set(userId, rules);
+    }
+    return rules;
+  }
+
+  #prune(transaction: WriteTransaction, roomNid: number): void {
+    const added = (this.#addedRows.get(roomNid) ?? 0) + 1;
+    this.#addedRows.set(roomNid, added % PRUNE_EVERY);
+    if (added < PRUNE_EVERY) return;
+    transaction.run(pruneUnreadExceptions, { roomNid, kept: MAX_COUNTED });
+    transaction.run(pruneUnreadEvents, { roomNid, kept: MAX_COUNTED });
+  }
+}
+
+interface Place {
+  readonly displayName: string | undefined;
+  readonly memberCount: number;
+  readonly powerLevels: PowerLevels;
+}
+
+function judge(rules: CompiledPushRules, event: PushEvent, place: Place): PushOutcome {
+  return outcomeOf(evaluatePushRules(rules, event, place));
+}
+
+function isSame(left: PushOutcome, right: PushOutcome): boolean {
+  return left.notifies === right.notifies && left.highlights === right.highlights;
+}
+
+/** Whom the event names: those it says it mentions; of an event that says nothing of that, those found in its text. */
+function namedUsers(event: PushEvent, audience: RoomAudience): Iterable<string> {
+  if (event.hasMentions) {
+    const userIds = event.value(MENTIONED_USERS);
+    return new Set(Array.isArray(userIds) ? userIds.filter((userId) => typeof userId === 'string') : []);
+  }
+  const body = event.loweredBody;
+  return body === undefined ? [] : audience.names.usersNamedIn(body);
+}
+
+const MENTIONED_USERS = ['content', 'm.mentions', 'user_ids'];
+
+/**
+ * The thread of an event: its own, or that of the event to which it is related in another way. A thread's root belongs to
+ * the main timeline, and so does what is related to it. Specification: "Threaded read receipts".
+ */
+function relationOf(pdu: Pdu): { threadId: string | undefined; parentId: string } {
+  const relation = Object.hasOwn(pdu.content, 'm.relates_to') ? pdu.content['m.relates_to'] : undefined;
+  const target = isJsonObject(relation) ? asEventId(relation.event_id) : undefined;
+  if (!isJsonObject(relation) || target === undefined || typeof relation.rel_type !== 'string') {
+    return { threadId: '', parentId: '' };
+  }
+  if (relation.rel_type === 'm.thread') return { threadId: target, parentId: '' };
+  return { threadId: undefined, parentId: target };
+}
+
+function writeUnread(transaction: WriteTransaction, event: RoomEvent, unread: UnreadEvent, parentId: string): void {
+  const { roomIndex, sender, threadId, outcome, exceptions } = unread;
+  const roomNid = event.room.nid;
+  if (outcome.notifies) {
+    const row = { roomNid, roomIndex, eventNid: event.nid, sender, highlights: Number(outcome.highlights) };
+    if (threadId !== undefined) transaction.run(insertUnreadEvent, { ...row, threadId });
+    else transaction.run(insertRelatedUnreadEvent, { ...row, parentId });
+  }
+  for (const [userId, own] of exceptions) {
+    const { notifies, highlights } = own;
+    const row = { roomNid, userId, roomIndex, notifies: Number(notifies), highlights: Number(highlights) };
+    if (threadId !== undefined) transaction.run(insertUnreadException, { ...row, threadId });
+    else transaction.run(insertRelatedUnreadException, { ...row, parentId });
+  }
+}
