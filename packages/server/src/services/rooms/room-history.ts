@@ -178,13 +178,14 @@ export class RoomHistory {
     return this.#parts.sight.visibleTo(userId, room, candidates);
   }
 
-  /** The member events of who sent these, as they were when the first of them was sent. */
+  /** The member events of who sent these, as they were when the first of them was sent, less those among them. */
   async #sendersOf(events: readonly RoomEvent[]): Promise<RoomEvent[]> {
     const snapshotNid = events[0]?.stateBefore;
     if (snapshotNid === undefined) return [];
     const senders = [...new Set(events.map(({ pdu }) => pdu.sender))];
     const nids = await this.#parts.history.slotsAt(snapshotNid, 'm.room.member', senders);
-    return [...(await this.#parts.events.byNids(nids)).values()];
+    const given = new Set(events.map(({ nid }) => nid));
+    return [...(await this.#parts.events.byNids(nids.filter((nid) => !given.has(nid)))).values()];
   }
 
   async #stateAfter(
