@@ -2,11 +2,15 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { type AdminCommands, createAdminCommands } from './command-line/admin-commands.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
+import { keyRoutes } from './http/client-api/keys.ts';
+import { receiptRoutes } from './http/client-api/receipts.ts';
 import { roomHistoryRoutes } from './http/client-api/room-history.ts';
 import { roomStateRoutes } from './http/client-api/room-state.ts';
 import { roomWritingRoutes } from './http/client-api/room-writing.ts';
 import { serverInformationRoutes } from './http/client-api/server-information.ts';
 import { syncRoutes } from './http/client-api/sync.ts';
+import { toDeviceRoutes } from './http/client-api/to-device.ts';
+import { typingRoutes } from './http/client-api/typing.ts';
 import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
 import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
@@ -106,14 +110,19 @@ function routesOf(
   if (api === 'federation') {
     return [];
   }
-  const { accounts, reading, rooms, sync } = services;
-  const { databaseTag, stream } = storage;
+  const { accounts, rooms, reading, ephemeral, encryption, sync } = services;
+  const { databaseTag } = storage;
+  const current = () => storage.stream.current();
   return [
     ...serverInformationRoutes(config),
     ...allAccountRoutes({ accounts, rateLimits, serverName: config.serverName }),
     ...roomWritingRoutes({ rooms, rateLimits, stickyEvents: config.stickyEvents }),
     ...roomHistoryRoutes({ reading, storage }),
     ...roomStateRoutes({ reading, storage }),
-    ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current: () => stream.current() }),
+    ...receiptRoutes({ ephemeral }),
+    ...typingRoutes({ ephemeral }),
+    ...toDeviceRoutes({ encryption }),
+    ...keyRoutes({ encryption, databaseTag, current }),
+    ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current }),
   ];
 }
