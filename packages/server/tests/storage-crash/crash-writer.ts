@@ -7,19 +7,22 @@ import { silentLog } from '../support/silent-log.ts';
 
 /**
  * A process that writes until it is killed: `crash-writer.ts sqlite PATH` or `crash-writer.ts postgres URL`. Most
- * batches have two rows, some fail after their first, some have no rows. What was acknowledged goes to standard
- * output at once, a line each: the name that both rows begin with (or `typing`), and the position.
+ * batches have two rows, some fail after their first, some have no rows; with `typing` as third argument, none has any.
+ * What was acknowledged goes to standard output at once, a line each: the name that both rows begin with (or `typing`),
+ * and the position.
  */
 
 const SENDERS = 32;
 
-const [dialect, address = ''] = process.argv.slice(2);
+const [dialect, address = '', mode] = process.argv.slice(2);
 const options = { random: seededRandom(1), log: silentLog, migrations: CONTRACT_MIGRATIONS };
 const storage =
   dialect === 'sqlite'
     ? await openSqliteStorage({ ...options, path: address })
     : await openPostgresStorage({ ...options, url: address });
-await Promise.all(Array.from({ length: SENDERS }, (_, sender) => send(storage, sender)));
+await Promise.all(
+  Array.from({ length: SENDERS }, (_, sender) => (mode === 'typing' ? type(storage) : send(storage, sender))),
+);
 
 async function send(storage: Storage, sender: number): Promise<never> {
   for (let round = 0; ; round++) {
@@ -34,6 +37,10 @@ async function send(storage: Storage, sender: number): Promise<never> {
     });
     process.stdout.write(value);
   }
+}
+
+async function type(storage: Storage): Promise<never> {
+  for (;;) await writeNoRows(storage);
 }
 
 async function writeNoRows(storage: Storage): Promise<void> {

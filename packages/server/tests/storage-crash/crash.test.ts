@@ -45,7 +45,8 @@ interface Acknowledged {
 async function survive(address: string[], open: () => Promise<Storage>): Promise<void> {
   const acknowledged: Acknowledged = { names: [], lastPosition: 0 };
   for (let round = 0; round < ROUNDS; round++) {
-    await writeAndKill(address, acknowledged);
+    // In every second round nothing is written but positions.
+    await writeAndKill(round % 2 === 0 ? address : [...address, 'typing'], acknowledged);
     const storage = await open();
     try {
       await check(storage, acknowledged);
@@ -59,7 +60,7 @@ async function survive(address: string[], open: () => Promise<Storage>): Promise
 /** Kills the writer some acknowledged writes after its start, and a moment. */
 async function writeAndKill(address: string[], acknowledged: Acknowledged): Promise<void> {
   const [byte = 0, moment = 0] = random.bytes(2);
-  const killAfter = acknowledged.names.length + 1 + byte * 4;
+  let linesLeft = 1 + byte * 4;
   const child = spawn(process.execPath, [join(import.meta.dirname, 'crash-writer.ts'), ...address], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -69,7 +70,8 @@ async function writeAndKill(address: string[], acknowledged: Acknowledged): Prom
     const [first = '', position] = line.split(' ');
     if (first !== 'typing') acknowledged.names.push(`${first} a`, `${first} b`);
     acknowledged.lastPosition = Math.max(acknowledged.lastPosition, Number(position));
-    if (isKilling || acknowledged.names.length < killAfter) continue;
+    linesLeft--;
+    if (isKilling || linesLeft > 0) continue;
     isKilling = true;
     void sleep(moment / 8).then(() => child.kill('SIGKILL'));
   }
