@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { CONTRACT_MIGRATIONS, insertThing, thing, thingNames } from '../../src/storage/contract/contract-database.ts';
 import { openPostgresStorage } from '../../src/storage/postgres/open-postgres-storage.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/open-sqlite-storage.ts';
@@ -63,6 +63,9 @@ async function writeAndKill(address: string[], acknowledged: Acknowledged): Prom
   let linesLeft = 1 + byte * 4;
   const child = spawn(process.execPath, [join(import.meta.dirname, 'crash-writer.ts'), ...address], {
     stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
   });
   const exited = once(child, 'exit');
   let isKilling = false;
