@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/platform/clock.ts';
 import type { Timer, Timers } from '../../src/platform/timers.ts';
 
-/** A clock that stands still, and timers that fire when it is moved. */
+/** A clock that stands still, and timers that fire when it is moved; one without a delay fires as soon as others had their turn. */
 export interface ManualWorld {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -24,6 +24,10 @@ export function createManualWorld(startMs = 1_700_000_000_000): ManualWorld {
   const waiting = new Set<WaitingTimer>();
 
   function after(delayMs: number, action: () => void): Timer {
+    if (delayMs === 0) {
+      const immediate = setImmediate(action);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     count++;
     const timer = { dueMs: monotonicMs + delayMs, number: count, action };
     waiting.add(timer);

@@ -1,4 +1,5 @@
 import type { Timer } from '../../platform/timers.ts';
+import { breathe } from './breathe.ts';
 import { buildAnswer, type SyncAnswer, type UserRoom } from './build-answer.ts';
 import { LazyMembers } from './lazy-members.ts';
 import { isBeyond, type SyncRange, syncRange } from './sync-range.ts';
@@ -65,9 +66,7 @@ export class SyncService {
       const range = syncRange(request.since?.vector, this.#sources.storage.stream.current());
       const memberships = await this.#sources.memberships.ofUser(request.userId);
       if (memberships.some((membership) => isBeyond(range, membership)) && turn < MAX_CATCH_UP_TURNS) {
-        await new Promise<void>((resolve) => {
-          this.#sources.platform.timers.after(1, resolve);
-        });
+        await breathe(this.#sources.platform.timers);
         continue;
       }
       const records = await this.#sources.events.rooms(memberships.map(({ roomNid }) => roomNid));
