@@ -147,6 +147,21 @@ describe('/messages', () => {
     expect((await rooms.get(CAROL, `${path}/state`)).status).toBe(403);
   });
 
+  test('goes over a long stretch that is hidden from who was away, and finds what is before it', async () => {
+    const { rooms, roomId, path, said } = await roomWith(3);
+    await rooms.setState(roomId, ALICE, 'm.room.history_visibility', { history_visibility: 'joined' });
+    await rooms.membershipChanges.leave({ roomId, userId: BOB });
+    for (let index = 0; index < 250; index++) await rooms.say(roomId, ALICE, 'hidden');
+    await rooms.membershipChanges.join({ roomId, userId: BOB });
+    const { ids, pages } = await walk(rooms, BOB, `${path}/messages?dir=b&limit=3`);
+    // Both memberships, the visibility, what was said before and what made the room.
+    expect(ids).toHaveLength(3 + 3 + 7);
+    expect(ids.slice(3, 6)).toEqual(said.toReversed());
+    expect(pages).toBeLessThanOrEqual(6);
+    const forwards = await walk(rooms, BOB, `${path}/messages?dir=f&limit=3`);
+    expect(forwards.ids).toEqual(ids.toReversed());
+  });
+
   test('a world readable room is for everybody, from when on it is', async () => {
     const { rooms, roomId, path } = await roomWith(1);
     const openId = await rooms.setState(roomId, ALICE, 'm.room.history_visibility', {

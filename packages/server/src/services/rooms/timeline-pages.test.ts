@@ -1,7 +1,11 @@
 import { findRoomVersion } from '@limpet/protocol/room-version';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seededRandom } from '../../../tests/support/seeded-random.ts';
+import { silentLog } from '../../../tests/support/silent-log.ts';
+import { createPostgresDatabase } from '../../../tests/support/test-postgres.ts';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
+import { openPostgresStorage } from '../../storage/postgres/open-postgres-storage.ts';
 import { insertEvent } from '../../storage/queries/event-graph.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { EventFilter } from './event-filter.ts';
@@ -41,15 +45,24 @@ let storage: Storage;
 let events: EventStore;
 let timeline: TimelinePages;
 
-beforeAll(async () => {
-  storage = await openTestStorage();
-  events = new EventStore(storage);
-  timeline = new TimelinePages(storage, events);
+/** Both databases have to give the same pages. */
+describe.each([
+  ['SQLite', () => openTestStorage()],
+  ['PostgreSQL', openPostgres],
+])('%s', (_name, open) => {
+  beforeAll(async () => {
+    storage = await open();
+    events = new EventStore(storage);
+    timeline = new TimelinePages(storage, events);
+  });
+
+  afterAll(() => storage.close());
+
+  describe('pages of a small room with everything in it', describeSmallRoom);
+  describe('a long room', describeLongRoom);
 });
 
-afterAll(() => storage.close());
-
-describe('pages of a small room with everything in it', () => {
+function describeSmallRoom(): void {
   let room: RoomRecord;
   /** Oldest first. */
   let all: RoomEvent[];
@@ -123,9 +136,9 @@ describe('pages of a small room with everything in it', () => {
       all.filter((event) => isTaken(event) && event.pdu.type === 'ab').map(() => 'ab'),
     );
   });
-});
+}
 
-describe('a long room', () => {
+function describeLongRoom(): void {
   const LENGTH = MAX_EVENTS_LOOKED_THROUGH + 500;
   let room: RoomRecord;
 
@@ -163,7 +176,12 @@ describe('a long room', () => {
     });
     expect(second).toEqual({ events: [], next: undefined });
   });
-});
+}
+
+async function openPostgres(): Promise<Storage> {
+  const url = await createPostgresDatabase();
+  return openPostgresStorage({ url, synchronous: 'off', random: seededRandom(1), log: silentLog });
+}
 
 /** Puts events into a room, from this `room_index` on; every 11th is rejected, every 13th soft-failed, every 3rd has a URL. */
 async function fill(

@@ -75,7 +75,11 @@ function isAskable(text: string): boolean {
 
 function typeBegins(events: Events, text: string): Condition {
   const length = [...text].length;
-  return events(events.fn<string>('substr', ['type', events.val(1), events.val(length)]), '=', text);
+  return events(
+    events.fn<string>('substr', ['type', events.lit(1), events.cast<number>(events.val(length), 'integer')]),
+    '=',
+    text,
+  );
 }
 
 /** Broken Unicode is in no row, and no database can be asked for it. */
