@@ -3,6 +3,7 @@ import { type AdminCommands, createAdminCommands } from './command-line/admin-co
 import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
+import { pushRulesRoutes } from './http/client-api/push-rules.ts';
 import { receiptRoutes } from './http/client-api/receipts.ts';
 import { roomHistoryRoutes } from './http/client-api/room-history.ts';
 import { roomStateRoutes } from './http/client-api/room-state.ts';
@@ -119,6 +120,7 @@ function routesOf(
     ...roomWritingRoutes({ rooms, rateLimits, stickyEvents: config.stickyEvents }),
     ...roomHistoryRoutes({ reading, storage }),
     ...roomStateRoutes({ reading, storage }),
+    ...pushRulesRoutes({ rules: services.pushRules }),
     ...receiptRoutes({ ephemeral }),
     ...typingRoutes({ ephemeral }),
     ...toDeviceRoutes({ encryption }),

@@ -7,7 +7,8 @@ import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
 import { Encryption } from './services/encryption/encryption.ts';
 import { Ephemeral } from './services/ephemeral/ephemeral.ts';
-import type { UnreadReader } from './services/push/unread-reader.ts';
+import { createPush } from './services/push/push.ts';
+import type { PushRules } from './services/push/push-rules.ts';
 import { EventStore } from './services/rooms/event-store.ts';
 import { Memberships } from './services/rooms/memberships.ts';
 import { createRoomReading, type RoomReading } from './services/rooms/room-reading.ts';
@@ -29,6 +30,7 @@ export interface Services {
   readonly reading: RoomReading;
   readonly ephemeral: Ephemeral;
   readonly encryption: Encryption;
+  readonly pushRules: PushRules;
   readonly stickySweeper: StickySweeper;
   readonly sync: SyncService;
 }
@@ -55,6 +57,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const events = new EventStore(storage);
   const state = new StateStore(storage, events);
   const memberships = new Memberships(storage);
+  const push = createPush({ storage, serverName, accountData: accounts.accountData, events, memberships });
   const stickyRooms = new StickyRooms();
   const rooms = createRoomsService({
     storage,
@@ -64,7 +67,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     events,
     state,
     memberships,
-    projections: [createStickyProjection(stickyRooms)],
+    projections: [createStickyProjection(stickyRooms), push.projection],
     profileOf: async (userId) => accounts.profiles.memberProfile(parseUserId(userId)),
   });
   withRooms(rooms);
@@ -92,10 +95,10 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     state,
     memberships,
     rooms: reading.rooms,
-    accountData,
+    accountData: push.accountData,
     ephemeral,
     encryption,
-    unread: NO_UNREAD,
+    unread: push.unread,
     sticky: new DueStickyEvents(storage, stickyRooms),
     settings: {
       stickyEnabled: config.stickyEvents.enabled,
@@ -103,16 +106,9 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
       stickySectionName: names.syncSection,
     },
   });
-  return { accounts, events, memberships, rooms, reading, ephemeral, encryption, stickySweeper, sync };
+  const { rules: pushRules } = push;
+  return { accounts, events, memberships, rooms, reading, ephemeral, encryption, pushRules, stickySweeper, sync };
 }
-
-const NO_UNREAD: UnreadReader = {
-  counts: async () => ({
-    all: { notifications: 0, highlights: 0 },
-    main: { notifications: 0, highlights: 0 },
-    threads: {},
-  }),
-};
 
 /** Accounts stand below rooms, and rooms have to hear of two things that happen to them: `withRooms` tells who listens. */
 function composeAccounts({ config, platform, storage, passwordCost }: ServiceParts) {

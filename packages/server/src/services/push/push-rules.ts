@@ -6,6 +6,7 @@ import { selectAccountData, upsertAccountData } from '../../storage/queries/acco
 import { selectNotificationSettings } from '../../storage/queries/push-rules.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { Turns } from '../accounts/turns.ts';
+import { checkActions, checkPushRule } from './check-push-rule.ts';
 import { type CompiledPushRules, compilePushRules } from './evaluate-push-rules.ts';
 import type { PushRule, PushRuleset } from './push-rule.ts';
 import {
@@ -69,9 +70,10 @@ export class PushRules {
     return rule;
   }
 
-  /** @throws MatrixError M_UNKNOWN, M_TOO_LARGE */
+  /** @throws MatrixError M_INVALID_PARAM, M_MISSING_PARAM, M_UNKNOWN, M_TOO_LARGE */
   async put(userId: string, rule: NewPushRule): Promise<void> {
-    await this.#change(userId, (changes) => withRule(changes, rule));
+    const checked = checkPushRule(rule);
+    await this.#change(userId, (changes) => withRule(changes, checked));
   }
 
   /** @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM */
@@ -79,9 +81,11 @@ export class PushRules {
     await this.#change(userId, (changes) => withoutRule(changes, kind, ruleId));
   }
 
-  /** @throws MatrixError M_NOT_FOUND, M_TOO_LARGE */
+  /** @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM, M_TOO_LARGE */
   async set(name: PushRuleName, settings: Partial<Pick<PushRule, 'enabled' | 'actions'>>): Promise<void> {
-    await this.#change(name.userId, (changes) => withSettings(changes, name, settings));
+    const { actions } = settings;
+    const checked = actions === undefined ? settings : { ...settings, actions: checkActions(actions) };
+    await this.#change(name.userId, (changes) => withSettings(changes, name, checked));
   }
 
   /** The settings of these users, from memory as far as they are there. */

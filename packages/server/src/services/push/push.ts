@@ -1,0 +1,44 @@
+import type { ServerName } from '@limpet/protocol/identifiers';
+import type { Storage } from '../../storage/storage.ts';
+import type { AccountDataReader } from '../accounts/account-data-reader.ts';
+import type { EventStore } from '../rooms/event-store.ts';
+import type { MembershipReader } from '../rooms/membership-reader.ts';
+import type { Projection } from '../rooms/projection.ts';
+import { PushRules } from './push-rules.ts';
+import { PushRulesAccountData } from './push-rules-account-data.ts';
+import { RoomAudiences } from './room-audiences.ts';
+import { UnreadCounter } from './unread-counter.ts';
+import { UnreadNews } from './unread-news.ts';
+import { UnreadProjection } from './unread-projection.ts';
+import type { UnreadReader } from './unread-reader.ts';
+
+export interface PushParts {
+  readonly storage: Storage;
+  readonly serverName: ServerName;
+  readonly accountData: AccountDataReader;
+  readonly events: EventStore;
+  /** Has to follow the stream already. */
+  readonly memberships: MembershipReader;
+}
+
+/** What notifies whom. */
+export interface Push {
+  readonly rules: PushRules;
+  readonly projection: Projection;
+  readonly unread: UnreadReader;
+  /** Account data with the push rules among them: what sync reads. */
+  readonly accountData: AccountDataReader;
+}
+
+/** Makes them in the order in which they have to follow the stream. */
+export function createPush({ storage, serverName, accountData, events, memberships }: PushParts): Push {
+  const rules = new PushRules(storage);
+  const audiences = new RoomAudiences(storage, rules, serverName);
+  const news = new UnreadNews();
+  return {
+    rules,
+    projection: new UnreadProjection(audiences, news),
+    unread: new UnreadCounter({ storage, memberships, events, news }),
+    accountData: new PushRulesAccountData(accountData, rules),
+  };
+}
