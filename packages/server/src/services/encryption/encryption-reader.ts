@@ -3,7 +3,8 @@ import type { StreamRange } from '../../storage/stream.ts';
 /** What sync reads for end-to-end encryption. */
 export interface EncryptionReader {
   /**
-   * Messages for this device in the range of one writer, oldest first, each the text of a client's event, at most `limit`.
+   * Messages for this device in the range of one writer, oldest first, at most `limit`, each the text of a client's
+   * event.
    */
   toDevice(
     device: DeviceAddress,

@@ -40,7 +40,7 @@ test('keys go out in the order in which they came, then the fallback key again a
   expect((await world.encryption.keyCounts(phone)).oneTimeKeys).toEqual({ curve25519: 1, [SIGNED]: 0 });
 });
 
-test('the first use of a fallback key is told; the same key uploaded again stays used, a new one is unused', async () => {
+test('the first use of a fallback key is told; the same key again stays used, a new one is unused', async () => {
   await upload({}, { [`${SIGNED}:F`]: 'f' });
   await claimOne();
   expect(world.takeChanges()).toMatchObject([{ kind: 'one-time-keys', userId: ALICE, deviceId: 'PHONE' }]);

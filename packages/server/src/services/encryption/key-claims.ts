@@ -43,8 +43,8 @@ export class KeyClaims {
   }
 
   /**
-   * For each device of `requested` (by user, by device: an algorithm) its oldest one-time key, which nobody gets a second
-   * time; where none is left, its fallback key.
+   * For each device of `requested` (by user, by device: an algorithm) its oldest one-time key, which nobody gets a
+   * second time; where none is left, its fallback key.
    */
   async claim(requested: Readonly<Record<string, Readonly<Record<string, string>>>>): Promise<KeyClaimsAnswer> {
     const { local, remote } = splitByServer(requested, this.#serverName);

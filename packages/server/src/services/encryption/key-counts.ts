@@ -9,8 +9,8 @@ const MAX_CACHED_USERS = 50_000;
 const ALWAYS_COUNTED = 'signed_curve25519';
 
 /**
- * How many keys each device has left. Every sync asks, so it is kept in memory until the stream says that it changed; as
- * followers are told in the order in which they came, this has to be made before whoever answers syncs.
+ * How many keys each device has left. Every sync asks, so it is kept in memory until the stream says that it changed.
+ * As followers are told in the order in which they came, this has to be made before whoever answers syncs.
  */
 export class KeyCountsCache {
   readonly #storage: Storage;

@@ -33,7 +33,8 @@ export interface UploadedKey {
 
 /**
  * Checks an upload for this device. Throws M_INVALID_PARAM for keys of another device, for a name that is not
- * `algorithm:keyId`, for a key that is neither text nor object, and for two fallback keys of one algorithm; M_TOO_LARGE.
+ * `algorithm:keyId`, for a key that is neither text nor object, and for two fallback keys of one algorithm; M_TOO_LARGE
+ * for too large a key.
  */
 export function checkKeyUpload(device: DeviceAddress, request: KeyUploadRequest): KeyUpload {
   const fallbackKeys = namedKeys(request.fallbackKeys, 'fallback_keys');
@@ -49,8 +50,8 @@ export function checkKeyUpload(device: DeviceAddress, request: KeyUploadRequest)
 
 function deviceKeysText(device: DeviceAddress, deviceKeys: JsonObject): string {
   if (deviceKeys.user_id !== device.userId || deviceKeys.device_id !== device.deviceId) {
-    const text = `"device_keys" must name the user and the device of the access token: ${device.userId} and ${device.deviceId}.`;
-    throw new MatrixError('M_INVALID_PARAM', text);
+    const names = `${device.userId} and ${device.deviceId}`;
+    throw new MatrixError('M_INVALID_PARAM', `"device_keys" must name user and device of the access token: ${names}.`);
   }
   const { unsigned: _, ...signed } = deviceKeys;
   const json = encodeCanonicalJson(signed);

@@ -68,6 +68,16 @@ test('what was acknowledged is removed, and nothing else', async () => {
   expect(await jsonsOf(LAPTOP)).toEqual(['3']);
 });
 
+test('a message from before the first acknowledgement is removed by the second', async () => {
+  const first = await send(PHONE, '1');
+  const second = await send(PHONE, '2');
+  for (const upTo of [first - 1, first, second]) {
+    queue.acknowledge(PHONE, 1, upTo);
+    await queue.settled();
+  }
+  expect(await jsonsOf(PHONE)).toEqual([]);
+});
+
 test('a device for which nothing waits costs no write, and a new message is removed again', async () => {
   queue.acknowledge(PHONE, 1, await send(PHONE, '1'));
   await queue.settled();

@@ -23,13 +23,13 @@ interface Acknowledgement {
 interface KnownDevice {
   /** Nothing waits up to here; `undefined` until the first removal. */
   removedUpTo: number | undefined;
-  /** The newest message since this was made. */
+  /** Where the newest message stands, or later. */
   newest: number;
 }
 
 /**
- * Messages that wait for their devices, as sync takes them. What a device has acknowledged is removed in the background;
- * a device for which nothing waits costs no write however often it syncs.
+ * Messages that wait for their devices, as sync takes them. What a device has acknowledged is removed in the
+ * background; a device for which nothing waits costs no write however often it syncs.
  */
 export class ToDeviceQueue {
   readonly #storage: Storage;
@@ -62,7 +62,8 @@ export class ToDeviceQueue {
     const key = keyOf(device, writer);
     let known = this.#known.get(key);
     if (known === undefined) {
-      known = { removedUpTo: undefined, newest: 0 };
+      // What came before is not known: any position that there is may be that of a message.
+      known = { removedUpTo: undefined, newest: this.#storage.stream.current().get(writer) ?? 0 };
       this.#known.set(key, known);
     }
     if (known.removedUpTo !== undefined && known.newest <= known.removedUpTo) return;

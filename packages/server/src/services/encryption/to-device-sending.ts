@@ -17,7 +17,7 @@ import { splitByServer } from './split-by-server.ts';
 const MAX_MESSAGE_BYTES = 60_000;
 /** Messages that one request may make, `*` counted as the devices that it stands for. */
 const MAX_MESSAGES_PER_REQUEST = 2_000;
-/** Messages that wait for a device. Beyond it the oldest go: a device that does not come for so long has lost its thread. */
+/** Messages that wait for a device. Beyond it the oldest go: what is new is worth more to who comes so late. */
 const MAX_QUEUED_MESSAGES = 10_000;
 /** How many more may have come before the oldest are removed. */
 const QUEUE_SLACK = 500;

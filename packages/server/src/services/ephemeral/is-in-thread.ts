@@ -21,7 +21,7 @@ export async function isInThread(events: EventStore, event: RoomEvent, threadId:
     if (current === undefined || current.redactedBy !== undefined) return true;
     const { rootId, parentId } = relationOf(current);
     if (rootId !== undefined) return rootId === threadId;
-    if (parentId === undefined) break;
+    if (parentId === undefined || hop === MAX_HOPS) break;
     current = (await events.byIds([parentId])).get(parentId);
   }
   return threadId === MAIN_TIMELINE;

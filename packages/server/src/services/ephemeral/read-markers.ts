@@ -30,8 +30,9 @@ export class ReadMarkers {
   }
 
   /**
-   * Sets the markers, none unless all are good; one that stands at its event or after it stays. Throws M_FORBIDDEN unless
-   * the user is joined, M_NOT_FOUND for what is no event of the room's timeline, M_INVALID_PARAM for a bad thread.
+   * Sets the markers, none unless all are good; one that stands at its event or after it stays. Throws M_FORBIDDEN
+   * unless the user is joined, M_NOT_FOUND for what is no event of the room's timeline, M_INVALID_PARAM for a bad
+   * thread.
    */
   async set(userId: string, roomId: string, markers: readonly ReadMarker[]): Promise<void> {
     const room = await joinedRoom(this.#parts, roomId, userId);
