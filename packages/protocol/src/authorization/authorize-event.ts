@@ -13,7 +13,7 @@ import { contentOf, type Pdu, type StateMap } from '../pdu.ts';
 import type { RoomVersion } from '../room-version.ts';
 import { signaturesOf } from '../signing.ts';
 import { ALLOWED, refused, type Verdict } from '../verdict.ts';
-import { type AuthorizationContext, CREATE_KEY, membershipOf } from './authorization-context.ts';
+import type { AuthorizationContext } from './authorization-context.ts';
 import { authorizeAliases } from './authorize-aliases.ts';
 import { authorizeCreate } from './authorize-create.ts';
 import { authorizeMember } from './authorize-member.ts';
@@ -21,6 +21,7 @@ import { authorizePowerLevels } from './authorize-power-levels.ts';
 import { authorizeRedaction } from './authorize-redaction.ts';
 import { isSameServer } from './is-same-server.ts';
 import { powerLevelsOf } from './power-levels.ts';
+import { CREATE_KEY, membershipOf } from './room-state.ts';
 
 export interface AuthorizationOptions {
   /**

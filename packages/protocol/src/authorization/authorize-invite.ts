@@ -1,7 +1,8 @@
 import { isJsonObject, type JsonValue } from '../json.ts';
 import { contentOf, type Pdu, stateEvent } from '../pdu.ts';
 import { ALLOWED, refused, type Verdict } from '../verdict.ts';
-import { type MembershipContext, membershipOf } from './authorization-context.ts';
+import type { MembershipContext } from './authorization-context.ts';
+import { membershipOf } from './room-state.ts';
 import { isSignedByAnyKey } from './third-party-signature.ts';
 
 /** Rule 5.4: somebody is invited, by user ID or by a third party's identifier. */

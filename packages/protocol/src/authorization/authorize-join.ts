@@ -1,6 +1,7 @@
 import { contentOf } from '../pdu.ts';
 import { ALLOWED, refused, type Verdict } from '../verdict.ts';
-import { joinRuleOf, type MembershipContext, membershipOf } from './authorization-context.ts';
+import type { MembershipContext } from './authorization-context.ts';
+import { joinRuleOf, membershipOf } from './room-state.ts';
 
 /** Rule 5.3: somebody joins, or changes their profile while joined. */
 export function authorizeJoin(context: MembershipContext): Verdict {

@@ -1,5 +1,6 @@
 import { ALLOWED, refused, type Verdict } from '../verdict.ts';
-import { type MembershipContext, membershipOf } from './authorization-context.ts';
+import type { MembershipContext } from './authorization-context.ts';
+import { membershipOf } from './room-state.ts';
 
 /** Rule 5.5: somebody leaves, declines, is kicked, or is let back in after a ban. */
 export function authorizeLeave({ event, state, powerLevels, target, version }: MembershipContext): Verdict {

@@ -1,15 +1,11 @@
 import { asUserId, serverNameOf } from '../identifiers.ts';
 import { contentOf } from '../pdu.ts';
 import { ALLOWED, refused, type Verdict } from '../verdict.ts';
-import {
-  type AuthorizationContext,
-  joinRuleOf,
-  type MembershipContext,
-  membershipOf,
-} from './authorization-context.ts';
+import type { AuthorizationContext, MembershipContext } from './authorization-context.ts';
 import { authorizeInvite } from './authorize-invite.ts';
 import { authorizeJoin } from './authorize-join.ts';
 import { authorizeBan, authorizeLeave } from './authorize-leave.ts';
+import { joinRuleOf, membershipOf } from './room-state.ts';
 
 /** Rule 5: `m.room.member`. */
 export function authorizeMember(context: AuthorizationContext): Verdict {

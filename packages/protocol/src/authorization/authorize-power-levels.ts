@@ -2,9 +2,10 @@ import { asUserId } from '../identifiers.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import type { RoomVersion } from '../room-version.ts';
 import { ALLOWED, refused, type Verdict } from '../verdict.ts';
-import { type AuthorizationContext, POWER_LEVELS_KEY } from './authorization-context.ts';
+import type { AuthorizationContext } from './authorization-context.ts';
 import { powerLevelValue } from './power-level-value.ts';
 import { roomCreators } from './room-creators.ts';
+import { POWER_LEVELS_KEY } from './room-state.ts';
 
 const SINGLE_LEVELS = ['users_default', 'events_default', 'state_default', 'ban', 'redact', 'kick', 'invite'] as const;
 

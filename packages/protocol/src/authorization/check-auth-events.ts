@@ -2,7 +2,7 @@ import { type Pdu, type StateMap, stateMapKey } from '../pdu.ts';
 import type { RoomVersion } from '../room-version.ts';
 import { ALLOWED, refused, type Verdict } from '../verdict.ts';
 import { selectAuthEventKeys } from './auth-event-selection.ts';
-import { CREATE_KEY } from './authorization-context.ts';
+import { CREATE_KEY } from './room-state.ts';
 
 /**
  * Rule 3 (in versions 1 to 11 rule 2), asked once when an event comes in: whether its `auth_events` are what they may

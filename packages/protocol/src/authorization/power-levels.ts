@@ -5,9 +5,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import type { Pdu, StateMap } from '../pdu.ts';
 import type { RoomVersion } from '../room-version.ts';
-import { CREATE_KEY, POWER_LEVELS_KEY } from './authorization-context.ts';
 import { powerLevelValue } from './power-level-value.ts';
 import { roomCreators } from './room-creators.ts';
+import { CREATE_KEY, POWER_LEVELS_KEY } from './room-state.ts';
 
 /** What the first creator may do in a room that has no `m.room.power_levels` event, up to version 11. */
 const CREATOR_DEFAULT_LEVEL = 100;

@@ -1,6 +1,6 @@
 import { selectAuthEventKeys } from '../authorization/auth-event-selection.ts';
-import { CREATE_KEY } from '../authorization/authorization-context.ts';
 import { authorizeEvent } from '../authorization/authorize-event.ts';
+import { CREATE_KEY } from '../authorization/room-state.ts';
 import { type Pdu, type StateMap, stateMapKey } from '../pdu.ts';
 import { knownEvent, type StateSet } from './event-map.ts';
 import { type ResolutionContext, stateOfAuthEvents } from './resolution-context.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { POWER_LEVELS_KEY } from '../authorization/authorization-context.ts';
 import { authorizeEvent } from '../authorization/authorize-event.ts';
+import { POWER_LEVELS_KEY } from '../authorization/room-state.ts';
 import { type Pdu, type StateMap, stateMapKey } from '../pdu.ts';
 import { eventIdsAt, keysOf } from './conflicted-state.ts';
 import { knownEvent, type StateSet } from './event-map.ts';

@@ -1,4 +1,4 @@
-import { POWER_LEVELS_KEY } from '../authorization/authorization-context.ts';
+import { POWER_LEVELS_KEY } from '../authorization/room-state.ts';
 import type { Pdu } from '../pdu.ts';
 import { authDifference } from './auth-difference.ts';
 import type { ConflictedState } from './conflicted-state.ts';

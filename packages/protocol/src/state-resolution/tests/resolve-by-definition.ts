@@ -3,7 +3,7 @@
  * asking of every event of the room whether it belongs, orders by searching for the next one. What takes no clever walk
  * (the rules, power levels, the tie-break) is shared with the code under test.
  */
-import { POWER_LEVELS_KEY } from '../../authorization/authorization-context.ts';
+import { POWER_LEVELS_KEY } from '../../authorization/room-state.ts';
 import type { Pdu } from '../../pdu.ts';
 import { compareByTimeAndId } from '../compare-events.ts';
 import { separateConflictedState } from '../conflicted-state.ts';

@@ -70,10 +70,9 @@ export class RoomActor {
   readonly #turns = new TurnQueue();
   readonly #onFailure: () => void;
   #waiting = 0;
-  #writing = 0;
   #isOutdated = false;
-  /** Resolved when nothing is being written any more. */
-  #idle: { promise: Promise<void>; resolve: () => void } | undefined;
+  /** Ends with the write that was queued last, and so with all before it. */
+  #lastWrite: Promise<void> = Promise.resolve();
 
   constructor(room: LoadedRoom, parts: RoomActorParts, onFailure: () => void) {
     this.room = room;
@@ -86,10 +85,8 @@ export class RoomActor {
   }
 
   /** When everything that was handed to the storage is on disk, or has failed. */
-  async written(): Promise<void> {
-    if (this.#writing === 0) return;
-    this.#idle ??= Promise.withResolvers<void>();
-    await this.#idle.promise;
+  written(): Promise<void> {
+    return this.#lastWrite;
   }
 
   /** The events that were sent, once they are on disk. Throws what `isOutdated` tells when it has to be asked again. */
@@ -98,10 +95,24 @@ export class RoomActor {
     this.#waiting++;
     try {
       const written = await this.#decide(decide);
-      return written === undefined ? [] : (await written.committed).value;
+      if (written !== undefined) return (await written.committed).value;
+      await this.#settled();
+      return [];
+    } catch (error) {
+      if (error instanceof MatrixError) await this.#settled();
+      throw error;
     } finally {
       this.#waiting--;
     }
+  }
+
+  /**
+   * To refuse, or to find nothing to do, is an answer too: it is given once what it rests on is on disk. Throws
+   * RoomOutdated when that failed.
+   */
+  async #settled(): Promise<void> {
+    await this.#lastWrite;
+    if (this.#isOutdated) throw new RoomOutdated();
   }
 
   /** The write is under way when this is done; who waits next may decide at once. */
@@ -167,22 +178,22 @@ export class RoomActor {
       return events;
     };
     const committed = this.#parts.storage.write(build, { lane: this.room.roomId });
-    this.#writing++;
-    committed.then(
+    const before = this.#lastWrite;
+    const settled = committed.then(
       () => {
         for (const { slot } of arrivals) if (slot !== undefined) slot.isCommitted = true;
         for (const { snapshot } of appended) {
           if (snapshot?.entries !== undefined && snapshot.entries.size > MAX_KEPT_ENTRIES) snapshot.entries = undefined;
         }
-        this.#endWrite();
       },
       (error) => {
         const isSlotTaken = error instanceof ExpectationFailed && error.expectation === SLOT_EXPECTATION;
         if (isSlotTaken) this.#forgetSlots(arrivals);
         if (isBegun) this.#fail(appended);
-        this.#endWrite();
       },
     );
+    // One that the storage did not take at all ends before those that wait.
+    this.#lastWrite = settled.then(() => before);
     return committed;
   }
 
@@ -204,13 +215,6 @@ export class RoomActor {
     if (this.#isOutdated) return;
     this.#isOutdated = true;
     this.#onFailure();
-  }
-
-  #endWrite(): void {
-    this.#writing--;
-    if (this.#writing > 0) return;
-    this.#idle?.resolve();
-    this.#idle = undefined;
   }
 
   async #loadMembers(userIds: readonly string[]): Promise<void> {
