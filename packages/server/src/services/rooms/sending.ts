@@ -84,6 +84,9 @@ export class Sending {
   }
 
   async #send(roomId: string, event: NewEvent, record?: RecordTransaction): Promise<string> {
+    if (event.type === 'm.room.create') {
+      throw new MatrixError('M_FORBIDDEN', 'A room has the one m.room.create event that it was made with.');
+    }
     const sent = this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
       if (event.redacts !== undefined) {
         await loadMembers(event.sender);
