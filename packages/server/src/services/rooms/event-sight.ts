@@ -22,8 +22,8 @@ interface SeenAt {
 }
 
 /**
- * Decides which events a user may see (`history-visibility.ts` has the rule), with as few reads as the rule allows: none
- * for what the user's being joined decides alone, one for the visibility at all events, one for the memberships.
+ * Decides which events a user may see (`history-visibility.ts` has the rule), with as few reads as the rule allows:
+ * none for what the user's being joined decides alone, one for the visibility at all events, one for the memberships.
  */
 export class EventSight {
   readonly #parts: EventSightParts;

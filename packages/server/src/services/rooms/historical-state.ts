@@ -15,8 +15,8 @@ const MAX_CACHED_MEMBERSHIPS = 100_000;
 const MAX_CACHED_SLOTS = 50_000;
 
 /**
- * Two things about the past, without putting whole snapshots together: the history visibility and one user's membership.
- * A snapshot never changes, so neither does an answer; a read asks for all snapshots of a list at once.
+ * Two things about the past, without putting whole snapshots together: history visibility and one user's membership. A
+ * snapshot never changes, so neither does an answer; a read asks for all snapshots of a list at once.
  */
 export class HistoricalState {
   readonly #storage: Storage;

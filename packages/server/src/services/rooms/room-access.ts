@@ -32,8 +32,8 @@ export class RoomDoor {
   }
 
   /**
-   * For members, for who was one, and for everybody where the room is world readable now. Throws M_FORBIDDEN for anybody
-   * else, and for a room that is not known here: nobody shall learn which rooms there are.
+   * For members, for who was one, and for everybody where the room is world readable now. Throws M_FORBIDDEN for
+   * anybody else, and for a room that is not known here: nobody shall learn which rooms there are.
    */
   async enter(roomId: string, userId: string): Promise<RoomAccess> {
     const room = await this.#parts.events.room(roomId);

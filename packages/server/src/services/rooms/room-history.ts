@@ -88,7 +88,7 @@ export class RoomHistory {
     return { events: page.events, start: from, end, state };
   }
 
-  /** Specification: `GET /rooms/{roomId}/event/{eventId}`. Throws M_NOT_FOUND for what is not there or may not be seen. */
+  /** Specification: `GET /rooms/{roomId}/event/{eventId}`. Throws M_NOT_FOUND for what may not be seen, too. */
   async event(roomId: string, eventId: string, userId: string): Promise<RoomEvent> {
     const event = (await this.#parts.events.byIds([eventId])).get(eventId);
     const [seen] = event?.room.roomId === roomId ? await this.#shownTo(userId, [event]) : [];

@@ -2,11 +2,15 @@ import type { RoomEvent, RoomRecord } from './room-event.ts';
 
 /** What readers of events (sync, messages, context, event) ask of a room besides its timeline and state. */
 export interface RoomReader {
-  /** Those of the events that this user may see, in the same order. C7: an unexpired sticky event passes for who is joined. */
+  /**
+   * Those of the events that this user may see, in the same order. C7: an unexpired sticky event passes for who is
+   * joined.
+   */
   visibleTo(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<RoomEvent[]>;
   /**
    * The events as client JSON texts for this viewer, in the same order: with age, what is left of stickiness,
-   * `transaction_id` for the sending device, `redacted_because`, `prev_content`, `membership`. One read for the whole list.
+   * `transaction_id` for the sending device, `redacted_because`, `prev_content`, `membership`. A read of each kind for
+   * the whole list.
    */
   present(events: readonly RoomEvent[], viewer: EventViewer): Promise<string[]>;
   /** The stripped state of the room for who is invited or knocks, the member event of that user among it. */

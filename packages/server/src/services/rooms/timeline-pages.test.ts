@@ -183,7 +183,10 @@ async function openPostgres(): Promise<Storage> {
   return openPostgresStorage({ url, synchronous: 'off', random: seededRandom(1), log: silentLog });
 }
 
-/** Puts events into a room, from this `room_index` on; every 11th is rejected, every 13th soft-failed, every 3rd has a URL. */
+/**
+ * Puts events into a room, from this `room_index` on; every third has a URL. In room 1 every 11th is rejected and every
+ * 13th soft-failed.
+ */
 async function fill(
   roomNid: number,
   rows: readonly { type: string; sender: string }[],

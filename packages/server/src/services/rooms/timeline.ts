@@ -17,7 +17,7 @@ export interface TimelineQuery {
 export interface TimelinePage {
   /** In the direction asked for. */
   readonly events: readonly RoomEvent[];
-  /** The `room_index` where the next page starts (its `before` or `after`); `undefined` when the stretch is exhausted. */
+  /** The `room_index` where the next page starts (its `before` or `after`); `undefined` when there is nothing more. */
   readonly next: number | undefined;
 }
 

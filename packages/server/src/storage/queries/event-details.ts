@@ -31,7 +31,8 @@ export const selectSlotsOfSnapshots = defineStatement<
   { snapshot_nid: number; slot_nid: number; event_nid: number }
 >(
   `with recursive path (asked_nid, snapshot_nid, ordinal, parent_nid) as (
-     select snapshot_nid, snapshot_nid, ordinal, parent_nid from state_snapshots where snapshot_nid in (:...snapshotNids)
+     select snapshot_nid, snapshot_nid, ordinal, parent_nid from state_snapshots
+     where snapshot_nid in (:...snapshotNids)
      union all
      select path.asked_nid, parent.snapshot_nid, parent.ordinal, parent.parent_nid
      from path join state_snapshots parent on parent.snapshot_nid = path.parent_nid)
