@@ -2,15 +2,18 @@ import { join } from 'node:path';
 import { type SectionValue, section } from './config/compound-settings.ts';
 import { ConfigError } from './config/config-error.ts';
 import { SETTINGS } from './config/settings.ts';
-import type { DatabaseAddress } from './storage/open-storage.ts';
 
 /**
  * What the operator decided, checked and frozen. The keys are those of `config/settings.ts` in camel case; paths are
  * absolute.
  */
-export type Config = Omit<Settings, 'database'> & { readonly database: DatabaseAddress };
+export type Config = Omit<Settings, 'database'> & { readonly database: DatabaseConfig };
 
 export type ListenerConfig = Config['listeners'][number];
+
+export type DatabaseConfig =
+  | { readonly sqlite: { readonly path: string } }
+  | { readonly postgres: { readonly url: string } };
 
 type Settings = SectionValue<typeof SETTINGS>;
 
@@ -25,7 +28,7 @@ export function readConfig(written: unknown, baseDirectory: string): Config {
   return Object.freeze({ ...settings, database: databaseOf(settings) });
 }
 
-function databaseOf({ database, dataPath }: Settings): DatabaseAddress {
+function databaseOf({ database, dataPath }: Settings): DatabaseConfig {
   if (database.sqlite !== undefined && database.postgres !== undefined) {
     throw new ConfigError('"database" has both "sqlite" and "postgres". Keep one of them');
   }

@@ -1,11 +1,11 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import manifest from '../package.json' with { type: 'json' };
 import { type Actions, EXIT_USAGE, runProgram } from './command-line/create-program.ts';
+import { readConfigFile, readTlsFiles } from './command-line/read-config-file.ts';
 import { createUserActions } from './command-line/user-actions.ts';
 import { ConfigError } from './config/config-error.ts';
 import { createNodePlatform } from './platform/node/create-node-platform.ts';
 import { nodeRandom } from './platform/node/random.ts';
-import { readConfigFile, readTlsFiles } from './platform/node/read-config-file.ts';
 import { createNodeTerminal } from './platform/node/terminal.ts';
 import { PromptCancelled } from './platform/terminal.ts';
 

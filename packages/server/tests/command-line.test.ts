@@ -84,6 +84,13 @@ async function startServer(directory: string): Promise<Running & { url: string }
   return { ...running, url };
 }
 
+async function logIn(url: string, user: string, password: string): Promise<{ status: number; accessToken: string }> {
+  const body = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password };
+  const response = await fetch(`${url}/_matrix/client/v3/login`, { method: 'POST', body: JSON.stringify(body) });
+  const answer = (await response.json()) as { access_token?: string };
+  return { status: response.status, accessToken: answer.access_token ?? '' };
+}
+
 const ANY_PORT = 'listeners: [{ port: 0 }]\n';
 
 afterEach(() => {
@@ -116,6 +123,26 @@ describe('limpet serve', () => {
     clearTimeout(cutOff);
     expect(status).toBe(0);
     expect(output).toContain('Stopped');
+  });
+
+  test('answers who waits in /sync before it ends', async () => {
+    const directory = temporaryDirectory(ANY_PORT);
+    const config = ['--config', 'limpet.yaml'];
+    await run(directory, ['user', 'create', 'alice', ...config], 'correct horse');
+    const server = await startServer(directory);
+    const token = await logIn(server.url, 'alice', 'correct horse');
+    const sync = async (query: string) => {
+      const headers = { authorization: `Bearer ${token.accessToken}` };
+      const response = await fetch(`${server.url}/_matrix/client/v3/sync${query}`, { headers });
+      return { status: response.status, body: (await response.json()) as { next_batch: string } };
+    };
+    const first = await sync('');
+    const waiting = sync(`?timeout=600000&since=${encodeURIComponent(first.body.next_batch)}`);
+    // An answer to a later request says that the waiting one has arrived.
+    await fetch(`${server.url}/_matrix/client/versions`);
+    server.child.kill('SIGTERM');
+    expect(await waiting).toEqual({ status: 200, body: expect.objectContaining({ next_batch: expect.any(String) }) });
+    expect((await server.finished).status).toBe(0);
   });
 
   test('a port in use is one line that names it, status 2, and nothing was begun', async () => {
@@ -176,12 +203,6 @@ describe('limpet serve', () => {
 describe('limpet user', () => {
   const config = ['--config', 'limpet.yaml'];
 
-  async function logIn(url: string, user: string, password: string): Promise<number> {
-    const body = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password };
-    const response = await fetch(`${url}/_matrix/client/v3/login`, { method: 'POST', body: JSON.stringify(body) });
-    return response.status;
-  }
-
   test('makes and changes accounts while the server runs', async () => {
     const directory = temporaryDirectory(`${ANY_PORT}rate_limits: { enabled: false }\n`);
     const { url } = await startServer(directory);
@@ -191,18 +212,19 @@ describe('limpet user', () => {
       'correct horse\n',
     );
     expect(made).toEqual({ status: 0, output: 'Made the administrator @alice:localhost\n', errors: '' });
-    expect(await logIn(url, 'alice', 'correct horse')).toBe(200);
+    expect((await logIn(url, 'alice', 'correct horse')).status).toBe(200);
 
     const reset = await run(directory, ['user', 'reset-password', 'alice', '--generate-password', ...config]);
     const password = /^Password: (\S{20})$/m.exec(reset.output)?.[1] ?? '';
-    expect([await logIn(url, 'alice', 'correct horse'), await logIn(url, 'alice', password)]).toEqual([403, 200]);
+    const [before, after] = [await logIn(url, 'alice', 'correct horse'), await logIn(url, 'alice', password)];
+    expect([before.status, after.status]).toEqual([403, 200]);
 
     const again = await run(directory, ['user', 'create', 'alice', ...config], 'correct horse');
     expect(again).toEqual({ status: 1, output: '', errors: 'limpet: This user name is taken.\n' });
 
     const ended = await run(directory, ['user', 'deactivate', '@alice:localhost', ...config]);
     expect(ended.output).toBe('Deactivated @alice:localhost\n');
-    expect(await logIn(url, 'alice', password)).toBe(403);
+    expect((await logIn(url, 'alice', password)).status).toBe(403);
   });
 
   test('works without a running server, and what it made is there afterwards', async () => {
@@ -211,7 +233,7 @@ describe('limpet user', () => {
     const weak = await run(directory, ['user', 'create', 'carol', ...config], 'short');
     expect([weak.status, weak.errors]).toEqual([1, 'limpet: A password needs at least 8 characters.\n']);
     const { url } = await startServer(directory);
-    expect(await logIn(url, 'bob', 'correct horse')).toBe(200);
+    expect((await logIn(url, 'bob', 'correct horse')).status).toBe(200);
     const list = await run(directory, ['user', 'list', '--json', ...config]);
     expect(
       list.output

@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import { readTlsFiles } from '../src/command-line/read-config-file.ts';
 import { readConfig } from '../src/config.ts';
-import { readTlsFiles } from '../src/platform/node/read-config-file.ts';
 import { createManualWorld } from './support/manual-world.ts';
 import { createTestServer, type TestServer, type TestServerOptions } from './support/test-server.ts';
 

@@ -2,10 +2,11 @@ import { dirname } from 'node:path';
 import type { Config } from '../config.ts';
 import { createServer, type Server } from '../create-server.ts';
 import type { TlsFiles } from '../http/create-http-app.ts';
-import { checkPorts } from '../http/listen.ts';
+import { listenFault } from '../http/listen.ts';
 import { openSigningKey } from '../platform/key-file.ts';
 import { type ControlSocket, isSocketPathUsable, listenOnControlSocket } from '../platform/node/control-socket.ts';
 import { nodeKeyFile } from '../platform/node/key-file.ts';
+import { probePort } from '../platform/node/probe-port.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Terminal } from '../platform/terminal.ts';
 import { openStorage } from '../storage/open-storage.ts';
@@ -26,7 +27,7 @@ export interface ServeParts {
  * is pending written. Throws DatabaseUnusable and ListenFault, whose messages are for the operator.
  */
 export async function serve({ config, platform, terminal, tls, untilStopped }: ServeParts): Promise<void> {
-  await checkPorts(config.listeners);
+  await checkPorts(config);
   const storage = await openStorage(config.database, platform);
   try {
     const signingKey = openSigningKey(nodeKeyFile(signingKeyPath(config)), platform.random);
@@ -46,6 +47,16 @@ export async function serve({ config, platform, terminal, tls, untilStopped }: S
     await storage.close();
   }
   platform.log.info('Stopped');
+}
+
+/** Before anything is begun. Somebody may still take one meanwhile; then opening the listener fails the same way. */
+async function checkPorts({ listeners }: Config): Promise<void> {
+  for (const listener of listeners) {
+    const error = await probePort(listener.address, listener.port);
+    if (error !== undefined) {
+      throw listenFault(error, listener);
+    }
+  }
 }
 
 async function openControlSocket(

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 
 /**
  * The address a request came from. Behind a reverse proxy it is the last entry of X-Forwarded-For, the one that the
  * proxy itself wrote; the entries before it are whatever the client claims.
  */
-export function clientAddressOf(request: IncomingMessage, isBehindProxy: boolean): string {
+export function clientAddressOf(request: FastifyRequest['raw'], isBehindProxy: boolean): string {
   const forwarded = isBehindProxy ? request.headers['x-forwarded-for'] : undefined;
   const chain = Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
   const last = chain?.split(',').at(-1)?.trim();

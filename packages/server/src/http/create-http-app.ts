@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import { type FastifyInstance, type FastifyReply, type FastifyServerOptions, fastify } from 'fastify';
 import type { Clock } from '../platform/clock.ts';
@@ -136,8 +135,10 @@ function answerError(error: unknown, requestId: string, reply: FastifyReply, log
   return reply.header('content-type', 'application/json').send(JSON.stringify(response.body));
 }
 
+type ClientSocket = Parameters<NonNullable<FastifyServerOptions['clientErrorHandler']>>[1];
+
 /** What is not even HTTP, or has headers beyond the limit: Node gives the bare socket. */
-function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+function answerBrokenRequest(error: Error & { code?: string }, socket: ClientSocket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { ListenerConfig } from '../config.ts';
 
@@ -7,25 +6,6 @@ export class ListenFault extends Error {
   constructor(message: string, cause: unknown) {
     super(message, { cause });
     this.name = 'ListenFault';
-  }
-}
-
-/**
- * Whether the ports of all listeners are free, so that nothing is begun where one is not. `listen` still may find that
- * somebody took one meanwhile. Throws ListenFault.
- */
-export async function checkPorts(listeners: readonly ListenerConfig[]): Promise<void> {
-  for (const listener of listeners) {
-    const probe = createServer();
-    try {
-      await new Promise<void>((resolve, reject) => {
-        probe.once('error', reject);
-        probe.listen(listener.port, listener.address, resolve);
-      });
-    } catch (error) {
-      throw listenFault(error, listener);
-    }
-    await new Promise<void>((resolve) => probe.close(() => resolve()));
   }
 }
 
@@ -42,7 +22,8 @@ export async function listen(app: FastifyInstance, listener: ListenerConfig): Pr
   return `${listener.tls === undefined ? 'http' : 'https'}://${host}:${port}`;
 }
 
-function listenFault(error: unknown, listener: ListenerConfig): ListenFault {
+/** What an error of opening this listener comes down to. */
+export function listenFault(error: unknown, listener: ListenerConfig): ListenFault {
   return new ListenFault(`${reasonOf(error, listener)}, under "listeners" in the configuration`, error);
 }
 

@@ -1,9 +1,9 @@
-import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
 
 /** The requests that wait for something, so that they can be answered at once when the server stops. */
 export interface OpenRequests {
   /** A signal that aborts when the connection of this response closes, or when the server stops. */
-  signalOf(response: ServerResponse): AbortSignal;
+  signalOf(response: FastifyReply['raw']): AbortSignal;
   /** Aborts every signal there is, and those that are asked for later. */
   abortAll(): void;
 }
@@ -12,7 +12,7 @@ export function createOpenRequests(): OpenRequests {
   const open = new Set<AbortController>();
   let isStopping = false;
 
-  function signalOf(response: ServerResponse): AbortSignal {
+  function signalOf(response: FastifyReply['raw']): AbortSignal {
     const controller = new AbortController();
     if (isStopping) {
       controller.abort();

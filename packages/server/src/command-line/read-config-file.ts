@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { createSecureContext } from 'node:tls';
-import { ConfigError } from '../../config/config-error.ts';
-import { parseConfigText } from '../../config/parse-config-text.ts';
-import type { Config } from '../../config.ts';
-import type { TlsFiles } from '../../http/create-http-app.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { parseConfigText } from '../config/parse-config-text.ts';
+import type { Config } from '../config.ts';
+import type { TlsFiles } from '../http/create-http-app.ts';
+import { readTextFile } from '../platform/node/read-text-file.ts';
+import { tlsPairFault } from '../platform/node/tls-pair-fault.ts';
 
 /** The configuration in this file, or the defaults where none is given. Throws ConfigError. */
 export function readConfigFile(file: string | undefined, currentDirectory: string): Config {
@@ -15,7 +15,7 @@ export function readConfigFile(file: string | undefined, currentDirectory: strin
   return parseConfigText(readText(path, `The configuration file ${file}`), file, dirname(path));
 }
 
-/** The files that listeners name, by the place of the listener. Throws ConfigError where one is missing or the two do not fit. */
+/** The files that listeners name, by place of the listener. Throws ConfigError where one is missing or two do not fit. */
 export function readTlsFiles(config: Config): ReadonlyMap<number, TlsFiles> {
   const files = new Map<number, TlsFiles>();
   for (const [index, listener] of config.listeners.entries()) {
@@ -31,27 +31,16 @@ export function readTlsFiles(config: Config): ReadonlyMap<number, TlsFiles> {
 }
 
 function checkPair(key: string, certificate: string, privateKey: string): void {
-  try {
-    createSecureContext({ cert: certificate, key: privateKey });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`"${key}": certificate and private_key must be PEM files that belong together (${reason})`);
+  const fault = tlsPairFault(certificate, privateKey);
+  if (fault !== undefined) {
+    throw new ConfigError(`"${key}": certificate and private_key must be PEM files that belong together (${fault})`);
   }
 }
 
 function readText(path: string, subject: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const reason =
-      code === 'ENOENT'
-        ? 'there is no such file'
-        : code === 'EACCES'
-          ? 'this user may not read it'
-          : code === 'EISDIR'
-            ? 'it is a directory'
-            : `it cannot be read (${String(code)})`;
-    throw new ConfigError(`${subject}: ${reason}. Check the path`);
+  const { text, fault } = readTextFile(path);
+  if (text === undefined) {
+    throw new ConfigError(`${subject}: ${fault}. Check the path`);
   }
+  return text;
 }
