@@ -19,6 +19,8 @@ if (version === undefined) throw new Error('There is no room version 12');
 const ROOM: RoomRecord = { nid: 7, roomId: '!r', version, createdTs: 1 };
 
 let storage: Storage;
+/** While it is set, no write succeeds. */
+let isBroken: boolean;
 let world: ManualWorld;
 let typing: Typing;
 let published: PublishedChange[];
@@ -27,13 +29,18 @@ async function createTyping(): Promise<Typing> {
   const events = new EventStore(storage);
   events.rememberRoom(ROOM);
   const platform = { clock: world.clock, timers: world.timers, random: seededRandom(1), log: silentLog };
-  const created = new Typing(storage, platform, events);
+  const breakable = new Proxy(storage, {
+    get: (target, property) =>
+      property === 'write' && isBroken ? () => Promise.reject(new Error('broken')) : Reflect.get(target, property),
+  });
+  const created = new Typing(breakable, platform, events);
   await created.start();
   return created;
 }
 
 beforeEach(async () => {
   storage = await openTestStorage();
+  isBroken = false;
   world = createManualWorld();
   published = [];
   storage.stream.follow((changes) => published.push(...changes));
@@ -126,6 +133,35 @@ test('a room is marked once for all its typing and unmarked ten minutes later', 
   world.advance(1);
   await typing.sweep();
   expect(await storage.read(selectTypingRooms, {})).toEqual([]);
+});
+
+test('a room where somebody goes on typing keeps its mark', async () => {
+  for (let minutes = 0; minutes < 12; minutes++) {
+    await typing.begin(ROOM, ALICE, 90_000);
+    world.advance(60_000);
+  }
+  await typing.sweep();
+  expect(await storage.read(selectTypingRooms, {})).toEqual([{ room_nid: ROOM.nid }]);
+});
+
+test('a beginning that could not be published has not begun; an end that could not be is published later', async () => {
+  isBroken = true;
+  await expect(typing.begin(ROOM, ALICE)).rejects.toThrow('broken');
+  expect(typing.in(ROOM.roomId)).toEqual([]);
+  isBroken = false;
+  await typing.begin(ROOM, ALICE);
+  expect(published).toHaveLength(1);
+  expect(await storage.read(selectTypingRooms, {})).toHaveLength(1);
+
+  isBroken = true;
+  await typing.end(ROOM, ALICE);
+  expect(typing.in(ROOM.roomId)).toEqual([]);
+  isBroken = false;
+  const before = storage.stream.current();
+  await typing.sweep();
+  expect(changedSince(before)).toBe(true);
+  await typing.sweep();
+  expect(published).toHaveLength(2);
 });
 
 test('a room shows fifty typists at most', async () => {
