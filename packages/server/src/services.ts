@@ -87,6 +87,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await stickyRooms.load(storage, platform.clock.nowMs());
   await ephemeral.start();
   stickySweeper.start();
+  rooms.start();
   const sync = new SyncService({
     platform,
     storage,
@@ -137,5 +138,6 @@ export async function stopServices(services: Services): Promise<void> {
   await services.stickySweeper.stop();
   await services.encryption.stop();
   await services.ephemeral.stop();
+  await services.rooms.stop();
   await services.accounts.lastSeen.flush();
 }

@@ -68,7 +68,10 @@ export class Aliases {
     return this.ofRoom(room);
   }
 
-  /** Throws M_INVALID_PARAM for an alias of another server, M_FORBIDDEN who is not in the room, M_UNKNOWN (409) if taken. */
+  /**
+   * Throws M_INVALID_PARAM for an alias of another server, M_FORBIDDEN who is not in the room, M_UNKNOWN (409) if
+   * taken.
+   */
   async add(alias: RoomAlias, roomId: string, userId: string): Promise<void> {
     this.checkOwn(alias);
     const room = await this.#parts.events.room(roomId);

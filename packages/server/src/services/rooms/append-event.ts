@@ -58,8 +58,8 @@ export interface Appended {
 export const EXTREMITY_EXPECTATION = 'the graph ends where the writer has it';
 
 /**
- * Adds one event to the batch, with all its rows and changes, and moves the room in memory past it. Its `prev_events` are
- * the room's extremities. The batch is committed, or the room in memory is thrown away.
+ * Adds one event to the batch, with all its rows and changes, and moves the room in memory past it. Its `prev_events`
+ * are the room's extremities. The batch is committed, or the room in memory is thrown away.
  */
 export function appendEvent(
   transaction: WriteTransaction,
@@ -68,8 +68,9 @@ export function appendEvent(
   parts: AppendParts,
 ): Appended {
   const snapshot = writeSnapshot(transaction, room);
-  const event = writeEvent(transaction, room, arrival);
-  writeGraph(transaction, room, event);
+  const eventNid = transaction.allocate();
+  writeExtremities(transaction, room, eventNid);
+  const event = writeEvent(transaction, room, { ...arrival, eventNid });
   const redacted = writeRedaction(transaction, room, { event, target: arrival.redacts });
   const slotNid = arrival.slot === undefined ? undefined : parts.slots.intern(transaction, arrival.slot);
   if (slotNid !== undefined) writeStateChange(transaction, room, { event, slotNid });
@@ -107,9 +108,12 @@ function writeSnapshot(transaction: WriteTransaction, room: LoadedRoom): Snapsho
   return piece;
 }
 
-function writeEvent(transaction: WriteTransaction, room: LoadedRoom, arrival: Arrival): RoomEvent {
-  const { pdu, receivedTs, canonicalJson } = arrival;
-  const eventNid = transaction.allocate();
+function writeEvent(
+  transaction: WriteTransaction,
+  room: LoadedRoom,
+  arrival: Arrival & { readonly eventNid: number },
+): RoomEvent {
+  const { pdu, receivedTs, canonicalJson, eventNid } = arrival;
   const { sender, type, stateKey } = pdu;
   const position = transaction.publish({ kind: 'event', roomId: room.roomId, eventNid, sender, type, stateKey });
   const { writer } = transaction;
@@ -134,6 +138,7 @@ function writeEvent(transaction: WriteTransaction, room: LoadedRoom, arrival: Ar
     hasUrl: typeof pdu.content.url === 'string' ? 1 : 0,
     json: canonicalJson,
   });
+  for (const prevEventId of pdu.prevEvents) transaction.run(insertEventEdge, { eventNid, prevEventId });
   return {
     nid: eventNid,
     room: room.record,
@@ -147,14 +152,14 @@ function writeEvent(transaction: WriteTransaction, room: LoadedRoom, arrival: Ar
   };
 }
 
-function writeGraph(transaction: WriteTransaction, room: LoadedRoom, event: RoomEvent): void {
+/**
+ * Comes before the rows of the event: where the graph ends elsewhere, this is what fails, and is known for what it is.
+ */
+function writeExtremities(transaction: WriteTransaction, room: LoadedRoom, eventNid: number): void {
   const roomNid = room.record.nid;
-  for (const prevEventId of event.pdu.prevEvents) {
-    transaction.run(insertEventEdge, { eventNid: event.nid, prevEventId });
-  }
   const [first, ...others] = room.extremities;
-  if (first === undefined) transaction.run(insertForwardExtremity, { roomNid, eventNid: event.nid });
-  else transaction.expect(moveForwardExtremity, { roomNid, from: first.nid, to: event.nid }, EXTREMITY_EXPECTATION);
+  if (first === undefined) transaction.run(insertForwardExtremity, { roomNid, eventNid });
+  else transaction.expect(moveForwardExtremity, { roomNid, from: first.nid, to: eventNid }, EXTREMITY_EXPECTATION);
   if (others.length > 0) {
     transaction.run(deleteForwardExtremities, { roomNid, eventNids: others.map((other) => other.nid) });
   }

@@ -24,8 +24,8 @@ interface Counts {
 }
 
 /**
- * Reads memberships. What it keeps in memory goes when the stream says that it changed, before any later follower of the
- * stream is told: so it has to be made before whoever reads from it in a follower.
+ * Reads memberships. What it keeps in memory goes when the stream says that it changed, before any later follower of
+ * the stream is told: so it has to be made before whoever reads from it in a follower.
  */
 export class Memberships implements MembershipReader {
   readonly #storage: Storage;

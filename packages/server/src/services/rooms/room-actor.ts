@@ -61,8 +61,8 @@ const OUTDATED_EXPECTATIONS: ReadonlySet<string> = new Set([EXTREMITY_EXPECTATIO
 
 /**
  * The one that writes a room. It decides in memory, one request after the other, and does not wait for the disk between
- * them; each request is answered when its own batch is committed. Once a batch fails, what is in memory rests on nothing:
- * the actor ends, and all that waited for it begin again on another one.
+ * them; each request is answered when its own batch is committed. Once a batch fails, what is in memory rests on
+ * nothing: the actor ends, and all that waited for it begin again on another one.
  */
 export class RoomActor {
   readonly room: LoadedRoom;

@@ -5,7 +5,10 @@ import type { Storage } from '../../storage/storage.ts';
 import type { Aliases } from './aliases.ts';
 import { UnknownRoom } from './unknown-room.ts';
 
-/** Which rooms stand in this server's published directory. Specification: client-server API, "Published room directory". */
+/**
+ * Which rooms stand in this server's published directory. Specification: client-server API, "Published room
+ * directory".
+ */
 export class RoomDirectory {
   readonly #storage: Storage;
   readonly #aliases: Aliases;

@@ -1,8 +1,14 @@
 import { ROOM_VERSION_IDS } from '@limpet/protocol/room-version';
 import { afterEach, describe, expect, test } from 'vitest';
+import { createManualWorld } from '../../../tests/support/manual-world.ts';
+import { seededRandom } from '../../../tests/support/seeded-random.ts';
+import { silentLog } from '../../../tests/support/silent-log.ts';
+import { createPostgresDatabase } from '../../../tests/support/test-postgres.ts';
 import { createTestRooms, type TestRooms } from '../../../tests/support/test-rooms.ts';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
 import type { PublishedChange } from '../../storage/change.ts';
+import { openPostgresStorage } from '../../storage/postgres/open-postgres-storage.ts';
+import { insertForwardExtremity, selectForwardExtremities } from '../../storage/queries/event-graph.ts';
 import { defineStatement } from '../../storage/statement.ts';
 
 const opened: TestRooms[] = [];
@@ -89,4 +95,86 @@ describe('B2: a transaction ID', () => {
     expect(rooms.storage.tally.batches).toBe(batches);
     expect(rooms.storage.tally.reads).toBeGreaterThan(reads);
   });
+});
+
+test('transaction IDs are forgotten after a day, some at a time', async () => {
+  const world = createManualWorld();
+  const rooms = await start({ world });
+  const roomId = await rooms.make();
+  await Promise.all(
+    Array.from({ length: 600 }, (_unused, index) => rooms.say(roomId, '@alice:test', 'x', `t${index}`)),
+  );
+  world.advance(24 * 3_600_000);
+  await rooms.say(roomId, '@alice:test', 'x', 'later');
+  const counts: unknown[] = [];
+  for (let sweep = 0; sweep < 3; sweep++) {
+    counts.push((await rooms.storage.read(countTransactions, {}))[0]?.count);
+    rooms.start();
+    world.advance(600_000);
+    await rooms.stop();
+  }
+  expect(counts).toEqual([601, 101, 1]);
+});
+
+const countTransactions = defineStatement<Record<string, never>, { count: number }>(
+  'select count(*) as count from transaction_ids',
+);
+
+describe('a graph that ends in two events', () => {
+  test('is brought together by the next one, in the state that was resolved', async () => {
+    const rooms = await start();
+    const roomId = await rooms.make();
+    const sender = { userId: '@alice:test' };
+    const set = (step: number) =>
+      rooms.sending.setState({ sender, roomId, type: 'x.y', stateKey: `${step}`, content: { step } });
+    const first = await set(1);
+    const second = await set(2);
+    const room = await rooms.events.room(roomId);
+    const [older] = await rooms.events.byIds([first]).then((found) => [...found.values()]);
+    if (room === undefined || older === undefined) throw new Error('not there');
+    // As a server that sees two ends would have it; what is resolved stands in current_state.
+    await rooms.storage.write((transaction) =>
+      transaction.run(insertForwardExtremity, { roomNid: room.nid, eventNid: older.nid }),
+    );
+    const again = createTestRooms(rooms.storage, { seed: 2 });
+    const merged = await again.say(roomId, '@alice:test', 'Together');
+    const next = await again.say(roomId, '@alice:test', 'On');
+    const found = await rooms.events.byIds([merged, next]);
+    expect(found.get(merged)?.pdu.prevEvents.toSorted()).toEqual([first, second].toSorted());
+    expect(found.get(next)?.pdu.prevEvents).toEqual([merged]);
+    const state = await again.state.snapshot(found.get(next)?.stateBefore ?? 0);
+    const current = await again.state.currentAll(room);
+    expect([...state.values()].sort()).toEqual(current.map((event) => event.nid).sort());
+    expect(await rooms.storage.read(selectForwardExtremities, { roomNid: room.nid })).toHaveLength(1);
+  });
+});
+
+test('PostgreSQL keeps a room the same way, also when another writer was at it meanwhile', async () => {
+  const url = await createPostgresDatabase();
+  const storage = await openPostgresStorage({ url, random: seededRandom(5), log: silentLog });
+  const rooms = createTestRooms(storage);
+  opened.push(rooms);
+  const { membershipChanges: changes, sending } = rooms;
+  const roomId = await rooms.make({ roomAliasName: 'pub', topic: 'Beer' });
+  await changes.join({ roomId, userId: '@bob:test' });
+  const eventId = await rooms.say(roomId, '@bob:test', 'Hello', 't1');
+  const sender = { userId: '@alice:test' };
+  for (let step = 0; step < 9; step++) {
+    await sending.setState({ sender, roomId, type: 'x.y', stateKey: `${step}`, content: { step } });
+  }
+  await sending.redact({ sender, roomId, eventId, content: {} });
+  const again = createTestRooms(storage, { seed: 2 });
+  expect(await again.say(roomId, '@bob:test', 'Hello', 't1')).toBe(eventId);
+  const last = await again.say(roomId, '@bob:test', 'Bye', 't2');
+  const found = await again.events.byIds([eventId, last]);
+  expect(found.get(eventId)?.pdu.content).toEqual({});
+  expect((await again.state.snapshot(found.get(last)?.stateBefore ?? 0)).size).toBe(18);
+  const room = await again.events.room(roomId);
+  if (room === undefined) throw new Error('no room');
+  expect(await again.memberships.counts(room)).toEqual({ joined: 2, invited: 0 });
+  expect(await again.aliases.ofRoom(room)).toEqual(['#pub:test']);
+  await changes.leave({ roomId, userId: '@bob:test' });
+  await changes.forget({ roomId, userId: '@bob:test' });
+  expect(await again.memberships.ofUser('@bob:test')).toMatchObject([{ membership: 'leave', isForgotten: true }]);
+  await expect(rooms.make({ roomAliasName: 'pub' })).rejects.toMatchObject({ errcode: 'M_ROOM_IN_USE' });
 });

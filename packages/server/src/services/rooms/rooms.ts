@@ -18,6 +18,7 @@ import { Sending } from './sending.ts';
 import { SentTransactions } from './sent-transactions.ts';
 import { SlotTable } from './slot-table.ts';
 import type { StateStore } from './state-store.ts';
+import { TransactionSweeper } from './transaction-sweeper.ts';
 
 export interface RoomsParts {
   readonly storage: Storage;
@@ -41,6 +42,9 @@ export interface RoomsService {
   readonly directory: RoomDirectory;
   /** For who brings events that were made elsewhere. */
   readonly writer: RoomWriter;
+  /** Begins to forget old transaction IDs, until `stop`. */
+  start(): void;
+  stop(): Promise<void>;
   /** Makes a room; its ID. Errors: see `create-room.ts`. */
   createRoom(request: CreateRoomRequest): Promise<string>;
 }
@@ -65,12 +69,15 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     memberships: membershipChanges,
     clock: platform.clock,
   });
+  const sweeper = new TransactionSweeper(platform, storage);
   return {
     sending,
     membershipChanges,
     aliases,
     directory: new RoomDirectory(storage, aliases),
     writer,
+    start: () => sweeper.start(),
+    stop: () => sweeper.stop(),
     createRoom: (request) => createRoom(request, { writer, maker, aliases, profileOf, serverName, platform }),
   };
 }

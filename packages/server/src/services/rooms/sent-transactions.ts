@@ -24,8 +24,8 @@ export type RecordTransaction = (transaction: WriteTransaction, event: RoomEvent
 
 /**
  * Answers a repeated request with the event ID of the first one, also when both are under way at once and after a
- * restart (B2). A request that is new costs no read: its own batch finds out, and fails, if it is not. A device that did
- * this once is asked for by a read from then on, so that repeats cannot hold up a room.
+ * restart (B2). A request that is new costs no read: its own batch finds out, and fails, if it is not. A device that
+ * did this once is asked for by a read from then on, so that repeats cannot hold up a room.
  */
 export class SentTransactions {
   readonly #storage: Storage;

@@ -18,8 +18,8 @@ export interface Slot {
 }
 
 /**
- * The writer's view of `state_slots`. A slot that is new gets its nid once, in memory, and is written by every batch that
- * uses it until one of them is committed: whichever batch fails, none refers to a slot that is not there.
+ * The writer's view of `state_slots`. A slot that is new gets its nid once, in memory, and is written by every batch
+ * that uses it until one of them is committed: whichever batch fails, none refers to a slot that is not there.
  */
 export class SlotTable {
   readonly #storage: Storage;

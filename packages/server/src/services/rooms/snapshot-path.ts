@@ -2,8 +2,8 @@
  * How snapshots of state rest on each other, so that n changes are stored as some n·log2(n)/2 + n entries and any
  * snapshot is put together from at most log2(n) + 1 pieces (a binary indexed tree over the changes of a room).
  *
- * The snapshot with ordinal n rests on the one with ordinal n minus its lowest set bit, and holds what changed since that
- * one. The root has ordinal 0 and is empty. A path is the snapshot with all that it rests on, the root first.
+ * The snapshot with ordinal n rests on the one with ordinal n minus its lowest set bit, and holds what changed since
+ * that one. The root has ordinal 0 and is empty. A path is the snapshot with all that it rests on, the root first.
  */
 export type SnapshotPath = readonly SnapshotPiece[];
 

@@ -1,6 +1,8 @@
 import { defineStatement } from '../statement.ts';
 
-/** What the writer of events reads and writes of the event graph. Rows of `events` themselves are read by `events.ts`. */
+/**
+ * What the writer of events reads and writes of the event graph. Rows of `events` themselves are read by `events.ts`.
+ */
 
 export const insertRoom = defineStatement<{
   roomNid: number;

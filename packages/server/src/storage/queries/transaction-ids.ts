@@ -24,8 +24,9 @@ export const selectTransactionId = defineStatement<
 );
 
 /** Forgets what was used before then, some at a time. */
-export const deleteOldTransactionIds = defineStatement<{ before: number; limit: number }>(
+export const deleteOldTransactionIds = defineStatement<{ before: number; limit: number }, { transaction_id: string }>(
   `delete from transaction_ids where (user_id, device_id, scope, transaction_id) in
    (select user_id, device_id, scope, transaction_id from transaction_ids
-    where created_ts < :before order by created_ts limit :limit)`,
+    where created_ts < :before order by created_ts limit :limit)
+   returning transaction_id`,
 );
