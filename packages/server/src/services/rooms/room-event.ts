@@ -3,7 +3,9 @@ import type { Pdu } from '@limpet/protocol/pdu';
 import type { RoomVersion } from '@limpet/protocol/room-version';
 import type { EventRow } from '../../storage/queries/events.ts';
 
-/** An event as we keep it: read once, shared by everybody who reads it, never changed (a redaction makes another value). */
+/**
+ * An event as we keep it: read once, shared by everybody who reads it, never changed (a redaction makes another value).
+ */
 export interface RoomEvent {
   readonly nid: number;
   readonly room: RoomRecord;

@@ -24,7 +24,9 @@ export interface StickyQuery {
 export interface StickyPage {
   /** Oldest first, by rank. */
   readonly events: readonly { readonly eventNid: number; readonly room: RoomRecord }[];
-  /** Where the next answer goes on; `undefined` when everything due was delivered, so that the token needs no cursor. */
+  /**
+   * Where the next answer goes on; `undefined` when everything due was delivered, so that the token needs no cursor.
+   */
   readonly cursor: StickyCursor | undefined;
 }
 

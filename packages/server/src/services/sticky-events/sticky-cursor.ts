@@ -4,11 +4,11 @@
  * To one user each sticky event of a room he is joined to has a rank: (effective, due). `due` is the position where the
  * event became due; `effective` is the later of that and the position where the user's present join began, so that a
  * join brings all of the room's events again, whatever the token had passed (C6). Ranks are totally ordered, an event's
- * rank does not move while the user stays joined, and what becomes due later ranks above everything that was due before:
- * so one rank says exactly what was delivered.
+ * rank does not move while the user stays joined, and what becomes due later ranks above everything that was due
+ * before: so one rank says exactly what was delivered.
  *
- * The exception are events that went out with a timeline before their turn in the section came; they are listed by `due`
- * until the cursor has passed them (C3).
+ * The exception are events that went out with a timeline before their turn in the section came; they are listed by
+ * `due` until the cursor has passed them (C3).
  */
 export interface StickyCursor {
   readonly passed: StickyRank;

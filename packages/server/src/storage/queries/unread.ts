@@ -104,7 +104,9 @@ export const selectUnreadExceptions = defineStatement<
    order by room_index desc limit :limit`,
 );
 
-/** How far the user has read, by thread: '' is the unthreaded receipt, whichever of the public and the private is ahead. */
+/**
+ * How far the user has read, by thread: '' is the unthreaded receipt, whichever of the public and the private is ahead.
+ */
 export const selectReadIndexes = defineStatement<
   { roomNid: number; userId: string },
   { thread_id: string; room_index: number }
