@@ -1,0 +1,23 @@
+/** What stands under the options in `--help`. */
+export const HELP_EPILOGUE = `
+Scenarios:
+  send         1, 8 and 64 senders, each a user with a kept-alive connection, send m.room.message one after the
+               other. Sender N writes to room N modulo --rooms, so 64 senders share 8 rooms unless told otherwise.
+               The floor gets the same bodies. Rate, p50 and p99; beside the floor also what the bench itself can
+               drive (its "ceiling").
+  sync-fanout  --clients users wait in /sync, all in one room; one sticky event is sent. Time from the send to the
+               first, the median and the last client that has it; the median of --rounds rounds, and the worst.
+  sticky-page  --sticky-events unexpired sticky events lie in one room, and 1,000 in another. Initial /sync of a user
+               of that room alone, --requests times: p50 and p99 of the page.
+  memory       resident memory at rest (before any load) and after the load of the other scenarios, or of 64 senders
+               if it runs alone. Of --start, --floor, and a --target with --pid.
+
+A target needs open registration and no rate limits. The bench makes users and rooms there, and leaves them.
+
+Exit status: 0 all was measured, 1 a measurement failed, 2 wrong arguments or a target that cannot be used.
+
+Examples:
+  npm run bench -- --start --floor                              the whole table, nothing needed
+  npm run bench -- --target http://127.0.0.1:8008 --scenario send
+  npm run bench -- --floor --target a=http://10.0.0.1:8008 --target b=http://10.0.0.2:8008 --json figures.json
+`;

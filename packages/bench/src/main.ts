@@ -1,0 +1,44 @@
+import { UsageFault } from './faults.ts';
+import { readOptions } from './read-options.ts';
+import { Progress } from './report/progress.ts';
+import { runBench } from './run-bench.ts';
+
+/** The command `npm run bench`. Progress goes to standard error, the table to standard output. */
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const resources = new AsyncDisposableStack();
+  const interrupt = () => void resources.disposeAsync().then(() => process.exit(EXIT_INTERRUPTED));
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    const options = readOptions(process.argv.slice(2), {
+      writeOut: (text) => process.stdout.write(text),
+      writeErr: (text) => process.stderr.write(text),
+    });
+    if (options === undefined) return 0;
+    const progress = new Progress(process.stderr);
+    resources.defer(() => progress.end());
+    const isComplete = await runBench({
+      options,
+      progress,
+      print: (text) => process.stdout.write(text),
+      resources,
+    });
+    return isComplete ? 0 : EXIT_FAILED;
+  } catch (error) {
+    if (!(error instanceof UsageFault)) throw error;
+    await resources.disposeAsync();
+    process.stderr.write(`bench: ${error.message}\n`);
+    return EXIT_USAGE;
+  } finally {
+    await resources.disposeAsync();
+    process.removeListener('SIGINT', interrupt);
+    process.removeListener('SIGTERM', interrupt);
+  }
+}

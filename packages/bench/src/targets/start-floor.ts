@@ -1,0 +1,9 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Child, startChild } from './start-child.ts';
+
+/** Starts the floor program; `directory` takes its database. */
+export function startFloor(directory: string): Promise<Child> {
+  const program = fileURLToPath(new URL('../floor/main.ts', import.meta.url));
+  return startChild({ name: 'The floor program', args: [program, join(directory, 'floor.db')], directory });
+}
