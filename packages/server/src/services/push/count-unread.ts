@@ -1,7 +1,7 @@
 /**
  * Counts what a user has not read, from what is in memory. Only the newest `MAX_COUNTED` notifying events of a room
- * count for everybody, and of those that notify one user apart from that, his newest `MAX_COUNTED`: so a mention is not lost
- * behind a thousand messages.
+ * count for everybody, and of those that notify one user apart from that, his newest `MAX_COUNTED`: so a mention is not
+ * lost behind a thousand messages.
  */
 import type { UnreadCount, UnreadCounts } from './unread-reader.ts';
 

@@ -81,7 +81,10 @@ export class NameIndex {
 
 interface NamesOfOneStart {
   readonly users: Map<string, Set<string>>;
-  /** Which lengths the names have, and how many have each: so many look-ups a place costs, not so many as there are names. */
+  /**
+   * Which lengths the names have, and how many have each: so many look-ups a place costs, not so many as there are
+   * names.
+   */
   readonly lengths: Map<number, number>;
 }
 

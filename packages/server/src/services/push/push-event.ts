@@ -1,7 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
 
-/** Characters of a text that patterns look at; a keyword further on is not found. Keeps the work for one event small. */
+/**
+ * Characters of a text that patterns look at; a keyword further on is not found. Keeps the work for one event small.
+ */
 const MAX_MATCHED_CHARACTERS = 16_384;
 
 /** An event in the client format as push rules look at it; what several rules ask for is made once. */

@@ -40,7 +40,9 @@ export function hasChanges(changes: PushRuleChanges): boolean {
   return changes.defaults.size > 0 || PUSH_RULE_KINDS.some((kind) => changes.rules[kind].length > 0);
 }
 
-/** The whole ruleset. The user's rules stand before the default ones; the master rule alone stands before everything. */
+/**
+ * The whole ruleset. The user's rules stand before the default ones; the master rule alone stands before everything.
+ */
 export function mergePushRules(changes: PushRuleChanges, userId: string): PushRuleset {
   const defaults = defaultPushRules(userId);
   const merge = (kind: PushRuleKind): PushRule[] => {

@@ -3,8 +3,8 @@ import type { AccountDataItem, AccountDataReader } from '../accounts/account-dat
 import { PUSH_RULES_TYPE, type PushRules } from './push-rules.ts';
 
 /**
- * Account data with the push rules as clients know them. What is kept of them is only what the user changed, so the item is
- * made anew each time; a first sync has it even where the user never changed anything.
+ * Account data with the push rules as clients know them. What is kept of them is only what the user changed, so the
+ * item is made anew each time; a first sync has it even where the user never changed anything.
  */
 export class PushRulesAccountData implements AccountDataReader {
   readonly #accountData: AccountDataReader;

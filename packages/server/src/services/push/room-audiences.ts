@@ -66,7 +66,9 @@ export class RoomAudiences {
     if (audience.pendingNames.size > 0) await this.#readNames(audience, room);
   }
 
-  /** As `prepare` left it. Only under extreme pressure is it gone by then: nobody counts as custom, or is found by name. */
+  /**
+   * As `prepare` left it. Only under extreme pressure is it gone by then: nobody counts as custom, or is found by name.
+   */
   of(room: RoomView): RoomAudience {
     return this.#audiences.get(room.roomId) ?? NOBODY;
   }
@@ -128,7 +130,9 @@ export class RoomAudiences {
 
 const NOBODY: RoomAudience = { names: new NameIndex(), custom: new Map() };
 
-/** Empties the list before it reads, so that who is added meanwhile is read the next time; a failed read is tried again. */
+/**
+ * Empties the list before it reads, so that who is added meanwhile is read the next time; a failed read is tried again.
+ */
 async function takePending(
   pending: Set<string>,
   localJoined: ReadonlySet<string>,

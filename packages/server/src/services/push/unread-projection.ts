@@ -34,9 +34,9 @@ const MAX_COMPILED_USERS = 10_000;
 const IMPERSONAL_RULES = compilePushRules(IMPERSONAL_PUSH_RULES);
 
 /**
- * Keeps unread counts exact at the commit of each event. An event is judged once for everybody whose rules are the default
- * ones and whom it does not name; that is one row, if it notifies. Users with other rules and those named in it are
- * judged one by one, and have a row only where the outcome differs. Sticky events are judged like others (C11).
+ * Keeps unread counts exact at the commit of each event. An event is judged once for everybody whose rules are the
+ * default ones and whom it does not name; that is one row, if it notifies. Users with other rules and those named in it
+ * are judged one by one, and have a row only where the outcome differs. Sticky events are judged like others (C11).
  */
 export class UnreadProjection implements Projection {
   readonly #audiences: RoomAudiences;
@@ -152,8 +152,8 @@ function namedUsers(event: PushEvent, audience: RoomAudience): Iterable<string> 
 const MENTIONED_USERS = ['content', 'm.mentions', 'user_ids'];
 
 /**
- * The thread of an event: its own, or that of the event to which it is related in another way. A thread's root belongs to
- * the main timeline, and so does what is related to it. Specification: "Threaded read receipts".
+ * The thread of an event: its own, or that of the event to which it is related in another way. A thread's root belongs
+ * to the main timeline, and so does what is related to it. Specification: "Threaded read receipts".
  */
 function relationOf(pdu: Pdu): { threadId: string | undefined; parentId: string } {
   const relation = Object.hasOwn(pdu.content, 'm.relates_to') ? pdu.content['m.relates_to'] : undefined;
