@@ -204,6 +204,30 @@ describe('inviting, leaving, kicking, banning', () => {
   });
 });
 
+test('knocking asks to be let in, where the room allows it', async () => {
+  const world = await start();
+  const { alice, bob, carol } = world;
+  const rule = { type: 'm.room.join_rules', content: { join_rule: 'knock' } };
+  const roomId = await createRoom(world, { initial_state: [rule], room_alias_name: 'door' });
+  const knock = `knock/${encodeURIComponent('#door:localhost')}`;
+  expect(await ask(world, bob, knock, { reason: 'It rains' })).toEqual([200]);
+  expect(await memberOf(world, roomId, bob.userId)).toEqual({ membership: 'knock', reason: 'It rains' });
+  const before = await countEvents(world, roomId);
+  expect(await ask(world, bob, `knock/${roomId}`)).toEqual([200]);
+  expect(await countEvents(world, roomId)).toBe(before);
+  expect(await ask(world, bob, `join/${roomId}`)).toEqual([403, 'M_FORBIDDEN']);
+  expect(await ask(world, alice, `rooms/${roomId}/invite`, { user_id: bob.userId })).toEqual([200]);
+  expect(await ask(world, bob, `join/${roomId}`)).toEqual([200]);
+  expect(await ask(world, carol, `knock/${roomId}`)).toEqual([200]);
+  expect(await ask(world, carol, `rooms/${roomId}/leave`)).toEqual([200]);
+  // Not in rooms with another rule, of versions without it, that are unknown, or that one is in.
+  const [open, old] = [await createRoom(world), await createRoom(world, { room_version: '6', initial_state: [rule] })];
+  expect(await ask(world, bob, `knock/${open}`)).toEqual([403, 'M_FORBIDDEN']);
+  expect(await ask(world, bob, `knock/${old}`)).toEqual([403, 'M_FORBIDDEN']);
+  expect(await ask(world, bob, `knock/${roomId}`)).toEqual([403, 'M_FORBIDDEN']);
+  expect(await ask(world, bob, 'knock/!none:localhost')).toEqual([404, 'M_NOT_FOUND']);
+});
+
 describe('what an account does to its rooms', () => {
   test('a new name reaches the rooms joined, and no others', async () => {
     const world = await start();

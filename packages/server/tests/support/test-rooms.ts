@@ -29,6 +29,7 @@ export interface TestRoomsOptions {
   readonly seed?: number;
   readonly projections?: readonly Projection[];
   readonly world?: ManualWorld;
+  readonly maxRoomsInMemory?: number;
 }
 
 /** The writing side of rooms over this storage, as after a start. The server is called `test`. */
@@ -46,6 +47,7 @@ export function createTestRooms(storage: Storage, options: TestRoomsOptions = {}
     state,
     memberships,
     projections,
+    ...(options.maxRoomsInMemory === undefined ? {} : { maxRoomsInMemory: options.maxRoomsInMemory }),
     profileOf: async (userId) => ({ displayName: userId.slice(1, -5), avatarUrl: undefined }),
   });
   return {

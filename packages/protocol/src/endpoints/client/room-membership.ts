@@ -31,6 +31,16 @@ export const joinRoomByIdOrAlias = defineEndpoint({
   response: joined,
 });
 
+export const knockOnRoom = defineEndpoint({
+  method: 'POST',
+  paths: v3AndR0('/knock/{roomIdOrAlias}'),
+  authentication: 'access token',
+  summary: 'Ask to be let into a room',
+  query: Type.Object({ via: servers, server_name: servers }),
+  body: Type.Object({ reason }),
+  response: joined,
+});
+
 export const inviteUser = defineEndpoint({
   method: 'POST',
   paths: v3AndR0('/rooms/{roomId}/invite'),

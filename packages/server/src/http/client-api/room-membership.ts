@@ -5,6 +5,7 @@ import {
   joinRoom,
   joinRoomByIdOrAlias,
   kickUser,
+  knockOnRoom,
   leaveRoom,
   unbanUser,
 } from '@limpet/protocol/endpoints/client/room-membership';
@@ -26,6 +27,11 @@ interface Asked {
 export function roomMembershipRoutes({ rooms, rateLimits }: RoomWritingServices): Route[] {
   const { membershipChanges, aliases } = rooms;
 
+  async function roomNamed(roomIdOrAlias: string): Promise<string> {
+    if (!roomIdOrAlias.startsWith('#')) return parseRoomId(roomIdOrAlias);
+    return (await aliases.resolve(parseRoomAlias(roomIdOrAlias))).roomId;
+  }
+
   async function join(roomId: string, { userId }: Requester, body: JoinBody): Promise<JsonObject> {
     // A third-party invite that it could match is never in a room here.
     if (body.third_party_signed !== undefined) throw noThirdPartyInvite();
@@ -37,11 +43,15 @@ export function roomMembershipRoutes({ rooms, rateLimits }: RoomWritingServices)
   return [
     route(joinRoom, ({ path, body, requester }) => join(parseRoomId(path.roomId), requester, body)),
 
-    route(joinRoomByIdOrAlias, async ({ path: { roomIdOrAlias }, body, requester }) => {
-      const roomId = roomIdOrAlias.startsWith('#')
-        ? (await aliases.resolve(parseRoomAlias(roomIdOrAlias))).roomId
-        : parseRoomId(roomIdOrAlias);
-      return join(roomId, requester, body);
+    route(joinRoomByIdOrAlias, async ({ path, body, requester }) =>
+      join(await roomNamed(path.roomIdOrAlias), requester, body),
+    ),
+
+    route(knockOnRoom, async ({ path, body, requester: { userId } }) => {
+      const roomId = await roomNamed(path.roomIdOrAlias);
+      rateLimits.take('join', userId);
+      await membershipChanges.knock({ roomId, userId, reason: body.reason });
+      return { room_id: roomId };
     }),
 
     route(inviteUser, async ({ path, body, requester }) => {

@@ -67,6 +67,18 @@ export class MembershipChanges {
     });
   }
 
+  /**
+   * Knocking again changes nothing. Throws M_NOT_FOUND where the room is unknown, M_FORBIDDEN where nobody may knock.
+   */
+  async knock({ roomId, userId, reason }: OwnMembershipRequest): Promise<void> {
+    const profile = await this.#parts.profileOf(userId);
+    await this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
+      await loadMembers(userId);
+      if (membershipIn(room, userId) === 'knock') return NOTHING;
+      return { events: [memberEvent(userId, userId, memberContent('knock', { profile, reason }))] };
+    });
+  }
+
   /** Inviting who is invited already changes nothing. */
   async invite({ roomId, sender, target, reason }: MembershipRequest): Promise<void> {
     const profile = await this.#inviteeProfile(target);

@@ -96,6 +96,32 @@ describe('the writer of rooms', () => {
     }
   });
 
+  test('more rooms than fit in memory are read again when they are needed, and no event is lost', async () => {
+    const rooms = await start({ maxRoomsInMemory: 2 });
+    const roomIds = await Promise.all([1, 2, 3, 4, 5].map((number) => rooms.make({ name: `Room ${number}` })));
+    await rooms.say(roomIds[0] ?? '', '@alice:test', 'warm');
+    const { reads } = rooms.storage.tally;
+    await rooms.say(roomIds[0] ?? '', '@alice:test', 'still warm');
+    expect(rooms.storage.tally.reads).toBe(reads);
+    await Promise.all(
+      Array.from({ length: 100 }, (_unused, index) =>
+        rooms.say(roomIds[(index * 7) % 5] ?? '', '@alice:test', `message ${index}`),
+      ),
+    );
+    expect(rooms.storage.tally.reads).toBeGreaterThan(reads);
+    const counts: number[] = [];
+    for (const roomId of roomIds) {
+      const room = await rooms.events.room(roomId);
+      if (room === undefined) throw new Error('no room');
+      const found = await rooms.events.forwards({ room, after: 0, before: 1_000, limit: 1_000 });
+      counts.push(found.length);
+      for (const [index, event] of found.entries()) {
+        expect(event.pdu.prevEvents).toEqual(index === 0 ? [] : [found[index - 1]?.pdu.eventId]);
+      }
+    }
+    expect(counts).toEqual([29, 27, 27, 27, 27]);
+  });
+
   test('a projection sees the room as it was just before each event', async () => {
     const seen: string[] = [];
     let prepared = 0;

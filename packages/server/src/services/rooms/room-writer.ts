@@ -31,11 +31,13 @@ interface Entry {
 /** The only writer of events: brings each request to the actor of its room. */
 export class RoomWriter {
   readonly #parts: RoomActorParts;
+  readonly #maxRooms: number;
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
 
-  constructor(parts: RoomActorParts) {
+  constructor(parts: RoomActorParts, maxRooms = MAX_ROOMS) {
     this.#parts = parts;
+    this.#maxRooms = maxRooms;
   }
 
   /**
@@ -72,8 +74,9 @@ export class RoomWriter {
         this.#parts.events.rememberRoom(record);
       },
     }));
-    this.#entries.set(roomId, { ready: Promise.resolve(actor), actor });
-    this.#shrink();
+    const entry = { ready: Promise.resolve(actor), actor };
+    this.#entries.set(roomId, entry);
+    this.#shrink(entry);
     return record;
   }
 
@@ -93,7 +96,7 @@ export class RoomWriter {
     entry.ready.then(
       (actor) => {
         entry.actor = actor;
-        this.#shrink();
+        this.#shrink(entry);
       },
       // Whoever waits for it is told; the next one tries again.
       () => {
@@ -118,10 +121,11 @@ export class RoomWriter {
     return actor;
   }
 
-  #shrink(): void {
-    for (const [roomId, { actor }] of this.#entries) {
-      if (this.#entries.size <= MAX_ROOMS) return;
-      if (actor?.isIdle) this.#entries.delete(roomId);
+  /** `wanted` was just loaded: whoever waits for it has not begun yet. */
+  #shrink(wanted: Entry): void {
+    for (const [roomId, entry] of this.#entries) {
+      if (this.#entries.size <= this.#maxRooms) return;
+      if (entry !== wanted && entry.actor?.isIdle) this.#entries.delete(roomId);
     }
   }
 }

@@ -30,6 +30,8 @@ export interface RoomsParts {
   readonly memberships: Memberships;
   readonly projections: readonly Projection[];
   readonly profileOf: ProfileOf;
+  /** How many rooms the writer keeps in memory; for tests. */
+  readonly maxRoomsInMemory?: number;
 }
 
 /** The writing side of rooms: everything that changes one. */
@@ -54,7 +56,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const signer: EventSigner = { serverName, key: parts.signingKey };
   const maker = new EventMaker(signer, platform);
   const slots = new SlotTable(storage);
-  const writer = new RoomWriter({ storage, events, slots, serverName, maker, projections });
+  const writer = new RoomWriter({ storage, events, slots, serverName, maker, projections }, parts.maxRoomsInMemory);
   const aliases = new Aliases({ storage, clock: platform.clock, serverName, events, state, memberships });
   const restrictedJoins = new RestrictedJoins(events, memberships);
   const { log } = platform;
