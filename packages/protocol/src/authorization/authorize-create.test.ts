@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
 import type { JsonValue } from '../json.ts';
 import type { RoomVersion } from '../room-version.ts';
-import { BOB, create, type EventSketch, testRules } from './test-room.ts';
+import { BOB, create, type EventSketch, testRules } from './tests/test-room.ts';
 
 const isHashed = (version: RoomVersion) => version.roomIdIsCreateHash;
 const isNotHashed = (version: RoomVersion) => !version.roomIdIsCreateHash;

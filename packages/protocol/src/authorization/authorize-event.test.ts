@@ -18,7 +18,7 @@ import {
   sketched,
   stateOf,
   testRules,
-} from './test-room.ts';
+} from './tests/test-room.ts';
 
 describe('rule 2 and rule 4: the create event', () => {
   for (const version of ALL_VERSIONS) {

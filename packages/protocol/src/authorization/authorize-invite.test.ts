@@ -11,7 +11,7 @@ import {
   powerLevels,
   type RuleCase,
   testRules,
-} from './test-room.ts';
+} from './tests/test-room.ts';
 import { isSignedByAnyKey } from './third-party-signature.ts';
 
 const identityKey = signingKeyFromSeed('ed25519:0', new Uint8Array(32).fill(1));

@@ -11,7 +11,7 @@ import {
   powerLevels,
   type RuleCase,
   testRules,
-} from './test-room.ts';
+} from './tests/test-room.ts';
 
 const hasKnocking = (version: RoomVersion) => version.allowsKnocking;
 const hasRestricted = (version: RoomVersion) => version.allowsRestrictedJoins;

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import type { RoomVersion } from '../room-version.ts';
-import { ALICE, BOB, CAROL, create, member, memberRule, powerLevels, testRules } from './test-room.ts';
+import { ALICE, BOB, CAROL, create, member, memberRule, powerLevels, testRules } from './tests/test-room.ts';
 
 const hasKnocking = (version: RoomVersion) => version.allowsKnocking;
 const not = (has: (version: RoomVersion) => boolean) => (version: RoomVersion) => !has(version);

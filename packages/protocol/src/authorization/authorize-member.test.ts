@@ -1,6 +1,16 @@
 import { describe } from 'vitest';
 import type { RoomVersion } from '../room-version.ts';
-import { ALICE, BOB, CAROL, joinRules, member, memberRule, type RuleCase, ruleOf, testRules } from './test-room.ts';
+import {
+  ALICE,
+  BOB,
+  CAROL,
+  joinRules,
+  member,
+  memberRule,
+  type RuleCase,
+  ruleOf,
+  testRules,
+} from './tests/test-room.ts';
 
 const hasKnocking = (version: RoomVersion) => version.allowsKnocking;
 const hasRestricted = (version: RoomVersion) => version.allowsRestrictedJoins;

@@ -19,7 +19,7 @@ import {
   sketched,
   stateOf,
   testRules,
-} from './test-room.ts';
+} from './tests/test-room.ts';
 
 /** The number of a rule on power levels that is 10.n in v12: v10 added the first two, v12 the fourth. */
 function levelRule(number: number, rest = ''): (version: RoomVersion) => string {

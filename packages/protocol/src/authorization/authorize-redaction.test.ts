@@ -14,7 +14,7 @@ import {
   sketched,
   stateOf,
   testRules,
-} from './test-room.ts';
+} from './tests/test-room.ts';
 
 const redaction: EventSketch = {
   type: 'm.room.redaction',

@@ -19,7 +19,7 @@ import {
   roomVersion,
   sketched,
   stateOf,
-} from './test-room.ts';
+} from './tests/test-room.ts';
 
 const thirdParty = { third_party_invite: { signed: { token: 'secret' } } };
 const authorised = { join_authorised_via_users_server: ALICE };

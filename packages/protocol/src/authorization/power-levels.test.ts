@@ -4,7 +4,17 @@ import type { RoomVersion } from '../room-version.ts';
 import { powerLevelValue } from './power-level-value.ts';
 import { powerLevelsOf } from './power-levels.ts';
 import { roomCreators } from './room-creators.ts';
-import { ALICE, ALL_VERSIONS, BOB, CAROL, create, powerLevels, roomVersion, sketched, stateOf } from './test-room.ts';
+import {
+  ALICE,
+  ALL_VERSIONS,
+  BOB,
+  CAROL,
+  create,
+  powerLevels,
+  roomVersion,
+  sketched,
+  stateOf,
+} from './tests/test-room.ts';
 
 function levelsOf(content: JsonObject | undefined, version: RoomVersion, createContent: JsonObject = {}) {
   const sketches = content === undefined ? [create(createContent)] : [create(createContent), powerLevels(content)];

@@ -1,10 +1,10 @@
 /** A room in memory for the tests of the authorization rules: events as short values, and the number of each rule. */
 import { expect, test } from 'vitest';
-import type { JsonObject, JsonValue } from '../json.ts';
-import { type Pdu, type StateMap, stateMapKey } from '../pdu.ts';
-import { findRoomVersion, ROOM_VERSION_IDS, type RoomVersion } from '../room-version.ts';
-import type { Verdict } from '../verdict.ts';
-import { type AuthorizationOptions, authorizeEvent } from './authorize-event.ts';
+import type { JsonObject, JsonValue } from '../../json.ts';
+import { type Pdu, type StateMap, stateMapKey } from '../../pdu.ts';
+import { findRoomVersion, ROOM_VERSION_IDS, type RoomVersion } from '../../room-version.ts';
+import type { Verdict } from '../../verdict.ts';
+import { type AuthorizationOptions, authorizeEvent } from '../authorize-event.ts';
 
 export const ALICE = '@alice:home.test'; // created the room
 export const BOB = '@bob:home.test';
