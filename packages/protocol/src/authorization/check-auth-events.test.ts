@@ -109,13 +109,15 @@ describe.each(ALL_VERSIONS.map(({ id }) => id))('checkAuthEvents, v%s', (id) => 
     expectVerdict(check(ordinary.map((event) => (event === levels ? elsewhere : event))), /of another room/);
   });
 
-  test.runIf(version.roomIdIsCreateHash)('rule 3.2 refuses: the create event', () => {
-    expectVerdict(check([createEvent, ...ordinary]), /\(m.room.create\) does not authorize/);
-  });
-
-  test.runIf(!version.roomIdIsCreateHash)('rule 2.4 refuses: no create event', () => {
-    expectVerdict(check([levels, bob]), /lack the m.room.create event/);
-  });
+  if (version.roomIdIsCreateHash) {
+    test('rule 3.2 refuses: the create event', () => {
+      expectVerdict(check([createEvent, ...ordinary]), /\(m.room.create\) does not authorize/);
+    });
+  } else {
+    test('rule 2.4 refuses: no create event', () => {
+      expectVerdict(check([levels, bob]), /lack the m.room.create event/);
+    });
+  }
 
   test('the create event is decided by rule 1 alone', () => {
     expectVerdict(checkAuthEvents(createEvent, [], version), undefined);
