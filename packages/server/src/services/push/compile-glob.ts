@@ -5,6 +5,10 @@
  * bit-parallel (Shift-And) and takes one step for each character and each 31 characters of pattern, whatever they are.
  * Specification: appendices, "Glob-style matching"; client-server API, "Conditions".
  */
+
+/** Longest literal that the built-in search of texts is asked for: at its worst it takes a step for each pair. */
+const MAX_SEARCHED_CHARACTERS = 16;
+
 export interface Glob {
   /** The whole text, which is in lower case already. */
   matchesWhole(text: string): boolean;
@@ -18,7 +22,10 @@ export function compileGlob(pattern: string): Glob {
   const segments = lowered.split('*').map((segment) => compileSegment([...segment].map(wildcardOrCharacter)));
   return {
     matchesWhole: (text) => (isLiteral ? text === lowered : matchSegments(segments, text, isEdge)),
-    matchesWords: (text) => matchSegments(segments, text, isWordBoundary),
+    matchesWords: (text) => {
+      if (isLiteral && isPlainlyAbsent(lowered, text)) return false;
+      return matchSegments(segments, text, isWordBoundary);
+    },
   };
 }
 
@@ -28,8 +35,13 @@ export function compileLiteral(literal: string): Glob {
   const segments = [compileSegment([...lowered])];
   return {
     matchesWhole: (text) => text === lowered,
-    matchesWords: (text) => matchSegments(segments, text, isWordBoundary),
+    matchesWords: (text) => !isPlainlyAbsent(lowered, text) && matchSegments(segments, text, isWordBoundary),
   };
+}
+
+/** The built-in search is much faster on what people write; on what they make up, only for short patterns. */
+function isPlainlyAbsent(literal: string, text: string): boolean {
+  return literal.length <= MAX_SEARCHED_CHARACTERS && !text.includes(literal);
 }
 
 /** The start or end of a text, or a place beside a character that is none of A-Z, a-z, 0-9 and `_`. */

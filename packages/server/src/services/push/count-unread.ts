@@ -41,11 +41,14 @@ export function countUnread(state: UnreadState): UnreadCounts {
   const tally = new Tally(read);
   // Where there may be more exceptions than are known, what is older than the known ones is out of sight.
   const floor = Math.max(read.room, oldestWhenFull(alerts.keys(), alerts.size), oldestWhenFull(mutes, mutes.size));
+  const hasExceptions = alerts.size + mutes.size > 0;
   const first = Math.max(0, events.length - MAX_COUNTED);
   for (let at = events.length - 1; at >= first; at--) {
     const event = events[at];
     if (event === undefined || event.roomIndex <= read.room || event.roomIndex < floor) break;
-    if (event.sender === userId || alerts.has(event.roomIndex) || mutes.has(event.roomIndex)) continue;
+    if (event.sender === userId || (hasExceptions && (alerts.has(event.roomIndex) || mutes.has(event.roomIndex)))) {
+      continue;
+    }
     tally.add(event.roomIndex, event);
   }
   for (const [roomIndex, alert] of alerts) if (roomIndex > read.room) tally.add(roomIndex, alert);
@@ -60,29 +63,34 @@ function oldestWhenFull(roomIndexes: Iterable<number>, size: number): number {
 
 class Tally {
   readonly #read: ReadIndexes;
-  readonly #all = { notifications: 0, highlights: 0 };
+  readonly #mainReadIndex: number;
   readonly #main = { notifications: 0, highlights: 0 };
   readonly #threads = new Map<string, { notifications: number; highlights: number }>();
 
   constructor(read: ReadIndexes) {
     this.#read = read;
+    this.#mainReadIndex = read.threads.get('') ?? 0;
   }
 
   add(roomIndex: number, { threadId, highlights }: Pick<CountedEvent, 'threadId' | 'highlights'>): void {
-    if (roomIndex <= (this.#read.threads.get(threadId) ?? 0)) return;
-    for (const count of [this.#all, this.#thread(threadId)]) {
-      count.notifications++;
-      if (highlights) count.highlights++;
-    }
+    const isMain = threadId === '';
+    if (roomIndex <= (isMain ? this.#mainReadIndex : (this.#read.threads.get(threadId) ?? 0))) return;
+    const count = isMain ? this.#main : this.#thread(threadId);
+    count.notifications++;
+    if (highlights) count.highlights++;
   }
 
   counts(): UnreadCounts {
+    const all = { ...this.#main };
+    for (const { notifications, highlights } of this.#threads.values()) {
+      all.notifications += notifications;
+      all.highlights += highlights;
+    }
     const threads = Object.fromEntries(this.#threads) as Record<string, UnreadCount>;
-    return { all: this.#all, main: this.#main, threads };
+    return { all, main: this.#main, threads };
   }
 
   #thread(threadId: string): { notifications: number; highlights: number } {
-    if (threadId === '') return this.#main;
     let count = this.#threads.get(threadId);
     if (count === undefined) {
       count = { notifications: 0, highlights: 0 };

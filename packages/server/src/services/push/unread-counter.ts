@@ -50,8 +50,8 @@ export interface UnreadCounterOptions {
 }
 
 /**
- * Counts unread events from memory, so that a thousand waiting users cost next to nothing at each event of their room. What
- * is kept in memory follows the stream; a receipt, a join or a redaction makes it read the tables again.
+ * Counts unread events from memory, so that a thousand waiting users cost next to nothing at each event of their room.
+ * What is kept in memory follows the stream; a receipt, a join or a redaction makes it read the tables again.
  *
  * Only receipts mark as read: who sends an event has not read the room by that alone. (The specification has it both
  * ways; events that programs send for a user all the time, those of calls above all, would wipe what he never saw.)
