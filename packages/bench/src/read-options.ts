@@ -46,7 +46,7 @@ export function readOptions(args: readonly string[], output: TextOutput): Option
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    throw new UsageFault(`${error.message.replace(/^error: /, '')}. Try --help`);
+    throw new UsageFault(`${error.message.replace(/^error: /, '').replaceAll('\n', ' ')}. Try --help`);
   }
   const parsed: Parsed = command.opts();
   checkSubjects(parsed);

@@ -7,7 +7,7 @@ import { closeSenders, prepareSenders } from './send.ts';
 
 const SCENARIO = 'memory';
 /** After start, and after load, until a process has put its things in order. */
-const SETTLE_MS = 3_000;
+const SETTLE_MS = 2_000;
 
 const KIB = 1024;
 const MB = 1_000_000;

@@ -43,7 +43,7 @@ export async function startChild({ name, args, directory }: ChildToStart): Promi
     child.once('error', reject);
     child.once('close', () => {
       clearTimeout(timer);
-      reject(new UsageFault(`${name} did not start: ${output.join(' | ') || 'it said nothing'}`));
+      reject(new UsageFault(`${name} did not start: ${reasonIn(output)}`));
     });
   });
   // Its clients only see a closed connection; what it said last is the reason.
@@ -54,6 +54,11 @@ export async function startChild({ name, args, directory }: ChildToStart): Promi
     return stopChild(child);
   };
   return { url, processId: child.pid ?? 0, stop };
+}
+
+/** The line of an error, if there is one; what follows it is mostly a stack. */
+function reasonIn(output: readonly string[]): string {
+  return output.find((line) => /^(\w*Error\b|\w+: )/.test(line)) ?? output.at(-1) ?? 'it said nothing';
 }
 
 function keepLines(child: ChildProcess, output: string[], use: (line: string) => void): void {
