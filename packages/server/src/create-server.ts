@@ -1,3 +1,4 @@
+import type { Endpoint } from '@limpet/protocol/endpoint';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { type AdminCommands, createAdminCommands } from './command-line/admin-commands.ts';
 import type { Config, ListenerConfig } from './config.ts';
@@ -23,6 +24,8 @@ import type { Storage } from './storage/storage.ts';
 /** How long requests that were under way may take to end when the server stops; then their connections are cut. */
 const MAX_STOP_MS = 3_000;
 
+const EVERYTHING: ListenerConfig['serves'] = ['client', 'federation'];
+
 export interface ServerParts extends ServiceParts {
   /** For the listeners that have `tls`, by their place in the configuration. */
   readonly tls?: ReadonlyMap<number, TlsFiles>;
@@ -33,6 +36,8 @@ export interface ServerParts extends ServiceParts {
 export interface Server {
   readonly services: Services;
   readonly admin: AdminCommands;
+  /** All that a listener that serves everything has mounted. */
+  readonly endpoints: readonly Endpoint[];
   /** Opens the listeners of the configuration; gives their URLs. Throws ListenFault. */
   start(): Promise<readonly string[]>;
   /** Asks the server without any network, as a listener that serves everything would be asked. */
@@ -52,12 +57,14 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     limits: parts.rateLimits ?? {},
   });
   const edge = { tokenVerifier: services.accounts.accessTokens, rateLimits, openRequests };
+  const routesServed = (serves: ListenerConfig['serves']): Route[] =>
+    serves.flatMap((api) => routesOf(api, { config, services, rateLimits, storage: parts.storage }));
   const apps: FastifyInstance[] = [];
   let everything: FastifyInstance | undefined;
 
   function createApp(listener: Pick<ListenerConfig, 'serves' | 'behindProxy'>, tls?: TlsFiles): FastifyInstance {
     const app = createHttpApp({
-      routes: listener.serves.flatMap((api) => routesOf(api, { config, services, rateLimits, storage: parts.storage })),
+      routes: routesServed(listener.serves),
       edge: { ...edge, isBehindProxy: listener.behindProxy },
       clock: platform.clock,
       log: platform.log,
@@ -70,6 +77,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   return {
     services,
     admin: createAdminCommands(services.accounts),
+    endpoints: routesServed(EVERYTHING).map((route) => route.endpoint),
     async start() {
       const urls: string[] = [];
       for (const [index, listener] of config.listeners.entries()) {
@@ -78,7 +86,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       return urls;
     },
     async inject(request) {
-      everything ??= createApp({ serves: ['client', 'federation'], behindProxy: false });
+      everything ??= createApp({ serves: EVERYTHING, behindProxy: false });
       return everything.inject(request);
     },
     async stop() {

@@ -290,9 +290,16 @@ describe('the body', () => {
     ['{"body":1}', 'M_BAD_JSON'],
     [`{"x":${'['.repeat(MAX_BODY_DEPTH)}${']'.repeat(MAX_BODY_DEPTH)}}`, 'M_BAD_JSON'],
     ['['.repeat(500_000), 'M_BAD_JSON'],
+    ['{"x":[{"y":"\\ud83d"}]}', 'M_BAD_JSON'],
+    ['{"\\udca9":1}', 'M_BAD_JSON'],
   ])('%.20s is refused', async (payload, errcode) => {
     const { status, json } = await put(url, payload);
     expect([status, json.errcode]).toEqual([400, errcode]);
+  });
+
+  test('a surrogate pair may be escaped', async () => {
+    const { json } = await put(url, '{"body":"\\ud83d\\udca9 \\\\ud83d"}');
+    expect(json.body).toEqual({ body: '💩 \\ud83d' });
   });
 
   test('brackets inside strings are no depth', async () => {

@@ -10,8 +10,9 @@ export const MAX_BODY_DEPTH = 120;
 
 /**
  * The JSON of a body, whatever its Content-Type says. Throws M_NOT_JSON for what is not JSON in UTF-8 and M_BAD_JSON
- * for what nests too deep for the recursions that follow. A key `__proto__` comes out as an ordinary property, as data;
- * code that copies keys one by one has to use `Object.create(null)`, a Map or `{ ...spread }`.
+ * for what nests too deep for the recursions that follow, and for half of a surrogate pair, which no database can keep
+ * and no signature covers. A key `__proto__` comes out as an ordinary property, as data; code that copies keys one by
+ * one has to use `Object.create(null)`, a Map or `{ ...spread }`.
  */
 export function readJsonBody(bytes: Buffer): JsonValue {
   if (!isUtf8(bytes)) {
@@ -21,6 +22,14 @@ export function readJsonBody(bytes: Buffer): JsonValue {
   if (isDeeperThan(text, MAX_BODY_DEPTH)) {
     throw new MatrixError('M_BAD_JSON', `The request body nests deeper than ${MAX_BODY_DEPTH} levels.`);
   }
+  const value = parse(text);
+  if (ESCAPED_SURROGATE.test(text) && !isWellFormed(value)) {
+    throw new MatrixError('M_BAD_JSON', 'The request body has half of a surrogate pair in a text.');
+  }
+  return value;
+}
+
+function parse(text: string): JsonValue {
   try {
     return JSON.parse(text);
   } catch {
@@ -28,6 +37,16 @@ export function readJsonBody(bytes: Buffer): JsonValue {
       text.trim() === '' ? 'The request body is empty; JSON was expected.' : 'The request body is not valid JSON.';
     throw new MatrixError('M_NOT_JSON', why);
   }
+}
+
+/** Only an escape can bring half of a pair: valid UTF-8 has none. */
+const ESCAPED_SURROGATE = /\\u[dD][89a-fA-F]/;
+
+function isWellFormed(value: JsonValue): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isWellFormed);
+  return Object.entries(value).every(([key, inner]) => key.isWellFormed() && isWellFormed(inner));
 }
 
 /**

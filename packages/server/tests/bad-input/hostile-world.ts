@@ -1,0 +1,128 @@
+import type { Endpoint } from '@limpet/protocol/endpoint';
+import type { Session } from '../../src/services/accounts/sessions.ts';
+import { createManualWorld } from '../support/manual-world.ts';
+import {
+  createTestServer,
+  type Method,
+  type TestRequest,
+  type TestResponse,
+  type TestServer,
+  type TestServerOptions,
+} from '../support/test-server.ts';
+
+export const V3 = '/_matrix/client/v3';
+
+/** A server with all that the paths of endpoints name: Alice made a room and spoke in it, Bob is in it. */
+export interface HostileWorld {
+  readonly server: TestServer;
+  readonly alice: Session;
+  readonly bob: Session;
+  readonly roomId: string;
+  /** What Alice said. */
+  readonly eventId: string;
+  /** Names of path parameters and fields, with values that exist. */
+  readonly known: Readonly<Record<string, string>>;
+  /** The first path of the endpoint with good values, or these, as they go into a URL. */
+  pathOf(endpoint: Endpoint, raw?: Readonly<Record<string, string>>): string;
+  /** Alice's access token. */
+  token(): string;
+  /** Logs Alice in again and lets her into the room again, where a request took her out. */
+  repair(): Promise<void>;
+}
+
+export async function createHostileWorld(options: TestServerOptions = {}): Promise<HostileWorld> {
+  const config = { registration: { mode: 'open' }, registration_shared_secret: 'shared secret', ...options.config };
+  const server = await createTestServer({ world: createManualWorld(), ...options, config });
+  const [alice, bob] = [await server.createUser('alice'), await server.createUser('bob')];
+  const token = alice.accessToken;
+  const room = { preset: 'public_chat', room_alias_name: 'room' };
+  const roomId = String((await server.ok('POST', `${V3}/createRoom`, { token, body: room })).room_id);
+  await server.ok('POST', `${V3}/join/${roomId}`, { token: bob.accessToken });
+  const sent = await server.ok('PUT', `${V3}/rooms/${roomId}/send/m.room.message/first`, {
+    token,
+    body: { msgtype: 'm.text', body: 'Hello' },
+  });
+  const known: Record<string, string> = {
+    roomId,
+    roomIdOrAlias: roomId,
+    roomAlias: '#room:localhost',
+    eventId: String(sent.event_id),
+    eventType: 'org.example.type',
+    stateKey: 'key',
+    txnId: 'transaction',
+    userId: alice.userId,
+    user_id: bob.userId,
+    deviceId: alice.deviceId,
+    type: 'org.example.type',
+    keyName: 'displayname',
+    receiptType: 'm.read',
+    scope: 'global',
+    kind: 'override',
+    ruleId: '.m.rule.master',
+    tag: 'u.tag',
+    filterId: '0',
+  };
+  let { accessToken } = alice;
+  const defaults: Readonly<Record<string, string>> = known;
+
+  return {
+    server,
+    alice,
+    bob,
+    roomId,
+    eventId: String(sent.event_id),
+    known: defaults,
+    pathOf(endpoint, raw = {}) {
+      return endpoint.paths[0].replaceAll(/\{([A-Za-z]+)\}/g, (_match, name: string) => {
+        return raw[name] ?? encodeURIComponent(defaults[name] ?? 'x');
+      });
+    },
+    token: () => accessToken,
+    async repair() {
+      const { status, body } = await server.request('GET', `${V3}/joined_rooms`, { token: accessToken });
+      if (status === 401) accessToken = await logIn(server);
+      if (Array.isArray(body.joined_rooms) && body.joined_rooms.includes(roomId)) return;
+      await server.ok('POST', `${V3}/join/${roomId}`, { token: accessToken });
+    },
+  };
+}
+
+async function logIn(server: TestServer): Promise<string> {
+  const identifier = { type: 'm.id.user', user: 'alice' };
+  const body = { type: 'm.login.password', identifier, password: 'password of alice' };
+  return String((await server.ok('POST', `${V3}/login`, { body })).access_token);
+}
+
+/** Asks, and gives what is wrong with the answer as one that refuses or grants; nothing in the best case. */
+export interface Trial {
+  readonly method: Method;
+  readonly path: string;
+  readonly request: TestRequest;
+}
+
+export interface Outcome {
+  readonly answer: TestResponse;
+  readonly faults: readonly string[];
+}
+
+/** No 5xx, CORS, a refusal explains itself, shows no stack, and has written nothing. */
+export async function tryRequest({ storage, request }: TestServer, trial: Trial): Promise<Outcome> {
+  const batches = storage.tally.batches;
+  const answer = await request(trial.method, trial.path, trial.request);
+  const faults = faultsOf(answer);
+  if (answer.status >= 400 && storage.tally.batches !== batches) faults.push('was refused and wrote something');
+  const said = JSON.stringify(answer.body).slice(0, 200);
+  return { answer, faults: faults.map((fault) => `${trial.method} ${trial.path.slice(0, 200)}: ${fault} ${said}`) };
+}
+
+function faultsOf({ status, headers, body, text }: TestResponse): string[] {
+  const faults: string[] = [];
+  if (status >= 500) faults.push(`answered ${status}`);
+  if (headers['access-control-allow-origin'] !== '*') faults.push('has no CORS header');
+  if (status < 400) return faults;
+  const isChallenge = status === 401 && Array.isArray(body.flows);
+  if (!isChallenge && !/^M_[A-Z_]+$/.test(String(body.errcode))) faults.push('has no errcode');
+  if (!isChallenge && !/\S+ \S+/.test(String(body.error ?? ''))) faults.push('explains nothing');
+  if (/\.ts:\d|node_modules|\bat [A-Z]\w+\./.test(text)) faults.push('shows a stack');
+  return faults;
+}
