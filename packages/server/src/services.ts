@@ -95,6 +95,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     timeline: reading.timeline,
     state,
     memberships,
+    partings: reading.partings,
     rooms: reading.rooms,
     accountData: push.accountData,
     ephemeral,

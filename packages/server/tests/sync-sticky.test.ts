@@ -157,7 +157,7 @@ describe('sticky events in /sync', () => {
     expect((await new SyncingClient(server, bob).sync()).stickyIds(roomId)).toEqual([]);
   });
 
-  test('A2, C5: a restart changes nothing: the chain of tokens goes on, and so does the time that is left', async () => {
+  test('A2, C5: a restart changes nothing: the chain of tokens goes on, and so does the time left', async () => {
     const client = new SyncingClient(server, bob);
     const sent: string[] = [];
     for (let count = 0; count < 12; count += 1) sent.push(await sendSticky(alice, `sticky ${count}`, 5 * MINUTE_MS));

@@ -30,6 +30,7 @@ export interface RoomReadingParts {
 export interface RoomReading {
   readonly rooms: RoomReader;
   readonly timeline: TimelineReader;
+  readonly partings: PartingEvents;
   readonly door: RoomDoor;
   readonly history: RoomHistory;
   readonly states: RoomStateViews;
@@ -45,6 +46,7 @@ export function createRoomReading(parts: RoomReadingParts): RoomReading {
   return {
     rooms: new RoomViews({ ...parts, history: past, sight }),
     timeline,
+    partings,
     door,
     history: new RoomHistory({ ...parts, timeline, history: past, sight }),
     states: new RoomStateViews({ ...parts, timeline, history: past, sight, door }),

@@ -2,18 +2,23 @@ import type { RoomEvent } from '../rooms/room-event.ts';
 import { keepFields } from './event-fields.ts';
 import type { JoinedRoom } from './joined-room.ts';
 import type { LeftRoom } from './other-rooms.ts';
+import type { SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
-import { formatTimelineToken } from './sync-token.ts';
+import { formatSyncToken, formatTimelineToken } from './sync-token.ts';
 
 /** Turns what was read into the texts that an answer is joined from (decision 4: serialize once). */
 export class AnswerText {
   readonly #request: SyncRequest;
   readonly #sources: SyncSources;
+  /** For rooms of whose timeline nothing is given. */
+  readonly #end: string;
 
-  constructor(request: SyncRequest, sources: SyncSources) {
+  constructor(request: SyncRequest, range: SyncRange, sources: SyncSources) {
     this.#request = request;
     this.#sources = sources;
+    const end = { vector: range.upTo, sticky: undefined, toDeviceUpTo: undefined };
+    this.#end = formatSyncToken(end, sources.storage.databaseTag);
   }
 
   async joinedRoom(answer: JoinedRoom, sticky: readonly RoomEvent[]): Promise<string> {
@@ -35,7 +40,8 @@ export class AnswerText {
   }
 
   async #timeline({ timeline, isLimited, startsAfter }: JoinedRoom | LeftRoom): Promise<string> {
-    const previous = formatTimelineToken(startsAfter, this.#sources.storage.databaseTag);
+    const { databaseTag } = this.#sources.storage;
+    const previous = startsAfter === undefined ? this.#end : formatTimelineToken(startsAfter, databaseTag);
     const events = await this.#events(timeline, false);
     return `"timeline":{"events":[${events}],"limited":${isLimited},"prev_batch":"${previous}"}`;
   }

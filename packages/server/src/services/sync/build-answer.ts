@@ -10,11 +10,11 @@ import type { LazyMembers } from './lazy-members.ts';
 import { readLeftRoom, readStrippedRoom } from './other-rooms.ts';
 import { typePasses } from './section-filter.ts';
 import { NOTHING_STICKY, readStickySection, type StickySection } from './sticky-section.ts';
-import { readNews, type SyncNews } from './sync-news.ts';
+import { QUIET_ROOM, type RoomNews, readNews, type SyncNews } from './sync-news.ts';
 import { isNews, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
-import { formatSyncToken } from './sync-token.ts';
+import { formatSyncToken, type SyncToken } from './sync-token.ts';
 import { readToDevice, type ToDevice } from './to-device.ts';
 
 /** Rooms read before other requests get their turn. */
@@ -23,6 +23,8 @@ const ROOMS_PER_TURN = 20;
 export interface SyncAnswer {
   /** The body, as JSON text. */
   readonly text: string;
+  /** What its `next_batch` says. */
+  readonly token: SyncToken;
   /** There is nothing in it: a request that waits goes on waiting. */
   readonly isEmpty: boolean;
 }
@@ -42,21 +44,19 @@ export interface AnswerInput {
 /** Reads everything that the answer tells, at one token, and writes it. */
 export async function buildAnswer(input: AnswerInput, sources: SyncSources, lazy: LazyMembers): Promise<SyncAnswer> {
   const { request, range } = input;
-  const news =
-    range.since === undefined || request.fullState
-      ? undefined
-      : readNews(sources.storage.stream, range.since, request.userId);
-  if (range.since === undefined) lazy.forgetDevice(request);
+  const news = request.fullState ? undefined : readNews(sources.storage.stream, range, request);
   const accountData =
     news !== undefined && !news.accountData
       ? []
       : await sources.accountData.changed(request.userId, range.since && range.ranges);
   const rooms = await readRooms({ ...input, news, accountData }, sources, lazy);
   const toDevice = await readToDevice(request, range, { news, sources });
+  const isFirst = range.since === undefined;
+  const mayHaveDeviceLists = news === undefined || news.memberships.length + news.deviceUsers.size > 0;
   const deviceLists =
-    range.since === undefined || (news !== undefined && !news.deviceLists)
+    isFirst || !mayHaveDeviceLists
       ? undefined
-      : await readDeviceLists({ userId: request.userId, range, memberships: input.rooms }, sources);
+      : await readDeviceLists({ userId: request.userId, range, news, memberships: input.rooms }, sources);
   return write({ request, range, news, accountData, rooms, toDevice, deviceLists }, sources);
 }
 
@@ -99,7 +99,7 @@ async function readRooms(input: RoomsInput, sources: SyncSources, lazy: LazyMemb
       if (text !== undefined) (membership.membership === 'invite' ? invite : knock).set(room.roomId, text);
     } else {
       const left = await readLeftRoom(query, sources, lazy);
-      if (left !== undefined) leave.set(room.roomId, await new AnswerText(request, sources).leftRoom(left));
+      if (left !== undefined) leave.set(room.roomId, await new AnswerText(request, range, sources).leftRoom(left));
     }
     sinceBreath += 1;
     if (sinceBreath % ROOMS_PER_TURN === 0) await breathe(sources.platform.timers);
@@ -118,13 +118,13 @@ function newsOf(
   { request, range, news }: RoomsInput,
   { room, membership }: UserRoom,
   accountData: readonly AccountDataItem[],
-): ReturnType<SyncNews['rooms']['get']> | 'nothing' {
+): RoomNews | undefined | 'nothing' {
   if (news === undefined || request.fullState) return undefined;
   if (isNews(range, { writer: membership.writer, position: membership.joinedPosition ?? 0 })) return undefined;
   const known = news.rooms.get(room.roomId);
   if (known !== undefined) return known;
   if (accountData.length === 0) return 'nothing';
-  return { events: false, state: false, members: false, receipts: false, typing: false };
+  return QUIET_ROOM;
 }
 
 function onlySticky({ room }: UserRoom): JoinedRoom {
@@ -132,7 +132,7 @@ function onlySticky({ room }: UserRoom): JoinedRoom {
     room,
     timeline: [],
     isLimited: false,
-    startsAfter: 0,
+    startsAfter: undefined,
     state: [],
     summary: undefined,
     ephemeral: [],
@@ -167,22 +167,23 @@ async function write(read: Read, sources: SyncSources): Promise<SyncAnswer> {
     .filter(({ roomId, type }) => roomId === undefined && typePasses(request.filter.accountData, type))
     .map(({ type, contentJson }) => `{"type":${JSON.stringify(type)},"content":${contentJson}}`);
   if (globalData.length > 0) parts.push(`"account_data":{"events":[${globalData.join()}]}`);
-  const roomsText = await writeRooms(request, rooms, sources);
+  const roomsText = await writeRooms(read, sources);
   if (roomsText !== '') parts.push(`"rooms":{${roomsText}}`);
   if (toDevice.texts.length > 0) parts.push(`"to_device":{"events":[${toDevice.texts.join()}]}`);
   const devices = (deviceLists?.changed.length ?? 0) + (deviceLists?.left.length ?? 0);
   if (devices > 0) parts.push(`"device_lists":${JSON.stringify(deviceLists)}`);
-  const isEmpty = parts.length === 1 && read.news?.keyCounts !== true;
+  // Where the tail did not reach back, anything may have changed, and the client should come back with a newer token.
+  const isEmpty = parts.length === 1 && read.news?.keyCounts === false;
   const { oneTimeKeys, unusedFallbackTypes } = await sources.encryption.keyCounts(request);
   const fallbackTypes = JSON.stringify(unusedFallbackTypes);
   parts.push(`"device_one_time_keys_count":${JSON.stringify(oneTimeKeys)}`);
   parts.push(`"device_unused_fallback_key_types":${fallbackTypes}`);
   parts.push(`"org.matrix.msc2732.device_unused_fallback_key_types":${fallbackTypes}`);
-  return { text: `{${parts.join()}}`, isEmpty };
+  return { text: `{${parts.join()}}`, token, isEmpty };
 }
 
-async function writeRooms(request: SyncRequest, rooms: Rooms, sources: SyncSources): Promise<string> {
-  const text = new AnswerText(request, sources);
+async function writeRooms({ request, range, rooms }: Read, sources: SyncSources): Promise<string> {
+  const text = new AnswerText(request, range, sources);
   const join = new Map<string, string>();
   for (const answer of [...rooms.join, ...rooms.stickyOnly]) {
     join.set(answer.room.roomId, await text.joinedRoom(answer, rooms.sticky.events.get(answer.room.nid) ?? []));

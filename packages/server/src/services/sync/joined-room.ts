@@ -1,3 +1,4 @@
+import type { JsonObject } from '@limpet/protocol/json';
 import type { AccountDataItem } from '../accounts/account-data-reader.ts';
 import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
@@ -9,7 +10,7 @@ import type { RoomNews } from './sync-news.ts';
 import { isNews, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
-import { readTimeline } from './timeline-section.ts';
+import { readTimeline, type TimelineSection } from './timeline-section.ts';
 
 export interface JoinedRoomQuery {
   readonly request: SyncRequest;
@@ -26,7 +27,8 @@ export interface JoinedRoom {
   readonly room: RoomRecord;
   readonly timeline: readonly RoomEvent[];
   readonly isLimited: boolean;
-  readonly startsAfter: number;
+  /** Where going backwards starts; `undefined` where no timeline was read: at the answer's end. */
+  readonly startsAfter: number | undefined;
   readonly state: readonly RoomEvent[];
   /** JSON texts. */
   readonly summary: string | undefined;
@@ -48,9 +50,10 @@ export async function readJoinedRoom(
   const mayHaveEvents = isWhole || news === undefined || news.events;
   const timeline = mayHaveEvents
     ? await readTimeline({ request, room, membership, range, isNewToUser }, sources)
-    : { events: [], isLimited: false, startsAfter: 0, last: undefined };
+    : QUIET;
   const hasEvents = timeline.last !== undefined;
-  const last = hasEvents || !isWhole ? timeline.last : await newestEvent(query, sources);
+  const isNamedAnew = isWhole || (hasEvents && (news === undefined || news.summary));
+  const summary = isNamedAnew ? await readSummary(room, request.userId, sources) : undefined;
   const state =
     isWhole || hasEvents
       ? await readStateSection(
@@ -60,33 +63,34 @@ export async function readJoinedRoom(
             range,
             isWhole,
             timeline: timeline.events,
-            last,
+            last: hasEvents || !isWhole ? timeline.last : await newestEvent(query, sources),
             isLimited: timeline.isLimited,
             mayHaveChanged: news === undefined || news.state,
+            heroes: summary?.heroes ?? [],
           },
           sources,
           lazy,
         )
       : [];
-  const ephemeral = await readEphemeral(query, isNewToUser, sources);
+  const { texts: ephemeral, hasOwnReceipt } = await readEphemeral(query, isNewToUser, sources);
   const accountData = accountDataEvents(query);
-  const isSomething =
-    isWhole || timeline.events.length + state.length + ephemeral.length + accountData.length > 0 || timeline.isLimited;
-  const mayHaveUnread = isWhole || hasEvents || news === undefined || news.receipts;
+  const given = timeline.events.length + state.length + ephemeral.length + accountData.length;
+  const isSomething = isWhole || given > 0 || timeline.isLimited || hasOwnReceipt || news?.summary === true;
   if (!isSomething) return undefined;
-  const membersChanged = isWhole || (hasEvents && (news === undefined || news.members));
   return {
     room,
     timeline: timeline.events,
     isLimited: timeline.isLimited,
     startsAfter: timeline.startsAfter,
     state,
-    summary: membersChanged ? await readSummary(room, request.userId, sources) : undefined,
+    summary: summary?.text,
     ephemeral,
     accountData,
-    unread: mayHaveUnread ? await readUnread(query, sources) : undefined,
+    unread: isWhole || hasEvents || hasOwnReceipt ? await readUnread(query, sources) : undefined,
   };
 }
+
+const QUIET: TimelineSection = { events: [], isLimited: false, startsAfter: undefined, last: undefined };
 
 async function newestEvent({ room, range }: JoinedRoomQuery, sources: SyncSources): Promise<RoomEvent | undefined> {
   const end = await sources.timeline.roomIndexAt(room, range.upTo);
@@ -101,21 +105,35 @@ async function newestEvent({ room, range }: JoinedRoomQuery, sources: SyncSource
   return page.events[0];
 }
 
-async function readEphemeral(query: JoinedRoomQuery, isNewToUser: boolean, sources: SyncSources): Promise<string[]> {
+async function readEphemeral(
+  query: JoinedRoomQuery,
+  isNewToUser: boolean,
+  sources: SyncSources,
+): Promise<{ texts: string[]; hasOwnReceipt: boolean }> {
   const { request, room, range, news } = query;
   const filter = request.filter.room.ephemeral;
-  const found: string[] = [];
-  if ((isNewToUser || news === undefined || news.receipts) && typePassesIn(filter, room.roomId, 'm.receipt')) {
-    const ranges = isNewToUser ? undefined : range.ranges;
-    const content = await sources.ephemeral.receipts(room, request.userId, ranges);
-    if (content !== undefined) found.push(JSON.stringify({ type: 'm.receipt', content }));
+  const texts: string[] = [];
+  let hasOwnReceipt = false;
+  if (isNewToUser || news === undefined || news.receipts) {
+    const content = await sources.ephemeral.receipts(room, request.userId, isNewToUser ? undefined : range.ranges);
+    hasOwnReceipt = content !== undefined && isReceiptOf(content, request.userId);
+    if (content !== undefined && typePassesIn(filter, room.roomId, 'm.receipt')) {
+      texts.push(JSON.stringify({ type: 'm.receipt', content }));
+    }
   }
   if ((isNewToUser || news === undefined || news.typing) && typePassesIn(filter, room.roomId, 'm.typing')) {
     const userIds = sources.ephemeral.typing(room.roomId);
     const isChanged = isNewToUser ? userIds.length > 0 : sources.ephemeral.typingChangedIn(room.roomId, range.ranges);
-    if (isChanged) found.push(JSON.stringify({ type: 'm.typing', content: { user_ids: userIds } }));
+    if (isChanged) texts.push(JSON.stringify({ type: 'm.typing', content: { user_ids: userIds } }));
   }
-  return found;
+  return { texts, hasOwnReceipt };
+}
+
+/** His own receipt changes what is unread, whether or not the client wants to see receipts. */
+function isReceiptOf(content: JsonObject, userId: string): boolean {
+  return Object.values(content).some((types) =>
+    Object.values(types as JsonObject).some((users) => Object.hasOwn(users as JsonObject, userId)),
+  );
 }
 
 function accountDataEvents({ request, room, accountData }: JoinedRoomQuery): string[] {

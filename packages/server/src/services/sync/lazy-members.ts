@@ -1,66 +1,106 @@
 import { LRUCache } from 'lru-cache';
+import { selectStateChanges } from '../../storage/queries/sync.ts';
+import type { StreamVector } from '../../storage/stream.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
-import type { StateQuery } from './state-section.ts';
+import type { StateQuery } from './state-query.ts';
+import type { SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
 
-/** Devices whose told members are remembered, and members remembered for each. A forgotten one is told again. */
-const MAX_DEVICES = 2_000;
-const MAX_MEMBERS_PER_DEVICE = 2_000;
+/** Members that were told and are remembered, over all devices and rooms. A forgotten one is told again. */
+const MAX_TOLD_MEMBERS = 500_000;
+/** The same for one room of one device. */
+const MAX_TOLD_MEMBERS_OF_ROOM = 5_000;
+
+/** By user: how far the answer went that told the member. A client that comes back from there has it for certain. */
+type Told = Map<string, number>;
 
 /**
  * Lazy loading of members: which member events a client needs to show what it gets, less what it was told before.
  * Specification: client-server API, "Lazy-loading room members".
  */
 export class LazyMembers {
-  readonly #devices = new LRUCache<string, LRUCache<string, number>>({ max: MAX_DEVICES });
+  readonly #told = new LRUCache<string, Told>({
+    maxSize: MAX_TOLD_MEMBERS,
+    sizeCalculation: (told) => told.size + 1,
+  });
 
-  /** An initial sync: the device knows nothing. */
-  forgetDevice(request: SyncRequest): void {
-    this.#devices.delete(deviceKey(request));
-  }
-
-  /** What was told of this room does not count any more. */
-  startOver(request: SyncRequest, room: RoomRecord): void {
-    const told = this.#devices.get(deviceKey(request));
-    for (const key of [...(told?.keys() ?? [])]) if (key.startsWith(`${room.nid} `)) told?.delete(key);
-  }
-
-  /** The member events of the timeline's senders and, at first sight of the room, of the user. */
+  /**
+   * The member events of the timeline's senders, of the room's heroes and, at first sight of the room, of the user: as
+   * they are where the state section stands, at the timeline's start or, with MSC4222, at its end.
+   */
   async membersFor(query: StateQuery, state: readonly RoomEvent[], sources: SyncSources): Promise<RoomEvent[]> {
-    const { request, room, timeline } = query;
-    const told = this.#toldTo(request);
-    const known = new Map<string, number>();
-    for (const event of [...state, ...timeline]) {
-      if (event.pdu.type === 'm.room.member') known.set(event.pdu.stateKey ?? '', event.nid);
-    }
-    const wanted = new Set(timeline.map((event) => event.pdu.sender));
-    if (query.isWhole) wanted.add(request.userId);
+    const { request, room, range, isWhole } = query;
+    const key = toldKey(request, room);
+    const told: Told = (isWhole ? undefined : this.#told.get(key)) ?? new Map();
+    const given = new Set<string>();
+    for (const event of state) if (event.pdu.type === 'm.room.member') given.add(event.pdu.stateKey ?? '');
     const members: RoomEvent[] = [];
-    for (const userId of wanted) {
-      const key = `${room.nid} ${userId}`;
-      const isRedundant = !request.filter.room.state.includeRedundantMembers && told.has(key) && !query.isWhole;
-      if (known.has(userId) || isRedundant) continue;
-      const member = await sources.state.current(room, 'm.room.member', userId);
-      if (member === undefined) continue;
-      known.set(userId, member.nid);
-      members.push(member);
+    for (const userId of wantedMembers(query)) {
+      if (given.has(userId)) continue;
+      const wasTold = (told.get(userId) ?? Number.POSITIVE_INFINITY) <= reachOf(range.since);
+      if (wasTold && !isWhole && !request.filter.room.state.includeRedundantMembers) continue;
+      given.add(userId);
+      const member = await memberAt(query, userId, sources);
+      if (member !== undefined) members.push(member);
     }
-    for (const [userId, nid] of known) told.set(`${room.nid} ${userId}`, nid);
+    const tellsNow = [...given, ...membersIn(query.timeline)];
+    if (isWhole || tellsNow.length > 0) this.#told.set(key, withTold(told, tellsNow, range));
     return members;
-  }
-
-  #toldTo(request: SyncRequest): LRUCache<string, number> {
-    const key = deviceKey(request);
-    let told = this.#devices.get(key);
-    if (told === undefined) {
-      told = new LRUCache({ max: MAX_MEMBERS_PER_DEVICE });
-      this.#devices.set(key, told);
-    }
-    return told;
   }
 }
 
-function deviceKey({ userId, deviceId }: SyncRequest): string {
-  return `${userId} ${deviceId}`;
+function withTold(told: Told, userIds: readonly string[], range: SyncRange): Told {
+  const reach = reachOf(range.upTo);
+  const confirmed = reachOf(range.since);
+  for (const userId of userIds) if ((told.get(userId) ?? reach) > confirmed) told.set(userId, reach);
+  if (told.size > MAX_TOLD_MEMBERS_OF_ROOM) told.clear();
+  return told;
+}
+
+/** Whose member events the client needs. Who speaks for the first time by his own member event is told by that. */
+function wantedMembers({ request, timeline, isWhole, heroes }: StateQuery): Set<string> {
+  const wanted = new Set(heroes);
+  if (isWhole) wanted.add(request.userId);
+  const isAtStart = request.stateAfterName === undefined;
+  const introduced = new Set<string>();
+  for (const { pdu } of timeline) {
+    if (isAtStart && pdu.type === 'm.room.member' && !wanted.has(pdu.stateKey ?? ''))
+      introduced.add(pdu.stateKey ?? '');
+    if (!introduced.has(pdu.sender)) wanted.add(pdu.sender);
+  }
+  return wanted;
+}
+
+function membersIn(timeline: readonly RoomEvent[]): string[] {
+  return timeline.flatMap(({ pdu }) => (pdu.type === 'm.room.member' ? [pdu.stateKey ?? ''] : []));
+}
+
+/** The member event where the state section stands: mostly the present one, else what was there before it changed. */
+async function memberAt(query: StateQuery, userId: string, sources: SyncSources): Promise<RoomEvent | undefined> {
+  const { request, room, range, timeline } = query;
+  const present = await sources.state.current(room, 'm.room.member', userId);
+  if (present?.place === undefined) return present;
+  const { writer, position } = present.place;
+  const end = range.upTo.get(writer) ?? 0;
+  const start = timeline[0]?.place;
+  const upTo = request.stateAfterName === undefined && start?.writer === writer ? start.position - 1 : end;
+  if (position <= upTo) return present;
+  const stretch = { roomNid: room.nid, writer, after: upTo, upTo: position };
+  const changes = await sources.storage.read(selectStateChanges, stretch);
+  const next = changes.find((change) => change.type === 'm.room.member' && change.state_key === userId);
+  const nid = next?.previous_nid ?? undefined;
+  return nid === undefined ? undefined : (await sources.events.byNids([nid])).get(nid);
+}
+
+/** How far along a vector is. It only grows along a chain of tokens. */
+function reachOf(vector: StreamVector | undefined): number {
+  let reach = 0;
+  for (const position of vector?.values() ?? []) reach += position;
+  return reach;
+}
+
+/** None of the parts can hold a space but the device's ID, which is in the middle. */
+function toldKey({ userId, deviceId }: SyncRequest, room: RoomRecord): string {
+  return `${userId} ${deviceId} ${room.nid}`;
 }

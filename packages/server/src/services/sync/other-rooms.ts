@@ -1,8 +1,9 @@
+import { selectStateChanges } from '../../storage/queries/sync.ts';
 import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { readStateSection } from './state-section.ts';
-import { isNews, type SyncRange } from './sync-range.ts';
+import { isNews, rangeUpTo, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
 import { readTimeline } from './timeline-section.ts';
@@ -20,6 +21,8 @@ export async function readStrippedRoom(
   sources: SyncSources,
 ): Promise<string | undefined> {
   if (!isNews(range, membership) && !request.fullState) return undefined;
+  // Specification: client-server API, "Ignoring Users": invites of theirs are not sent.
+  if ((await sources.accountData.ignoredUsers(request.userId)).has(membership.sender)) return undefined;
   const section = membership.membership === 'invite' ? 'invite_state' : 'knock_state';
   return `{"${section}":{"events":${await sources.rooms.strippedState(room, request.userId)}}}`;
 }
@@ -28,13 +31,14 @@ export interface LeftRoom {
   readonly room: RoomRecord;
   readonly timeline: readonly RoomEvent[];
   readonly isLimited: boolean;
-  readonly startsAfter: number;
+  readonly startsAfter: number | undefined;
   readonly state: readonly RoomEvent[];
 }
 
 /**
- * A room that the user left or was put out of since the token, up to that point (C9): its last events, no sticky section.
- * On an initial sync only where the filter asks for rooms that were left.
+ * A room that the user left or was put out of since the token, up to that point (C9): its last events, no sticky
+ * section. On an initial sync, and on a whole one, also what was left before, where the filter asks for that. Who was
+ * never in the room since the token (an invite was declined, a knock refused) gets his own member event, nothing else.
  */
 export async function readLeftRoom(
   query: OtherRoomQuery,
@@ -44,29 +48,51 @@ export async function readLeftRoom(
   const { request, room, membership, range } = query;
   const isInitial = range.since === undefined;
   if (membership.isForgotten) return undefined;
-  const isWanted = isInitial || request.fullState ? request.filter.room.includeLeave : isNews(range, membership);
-  if (!isWanted) return undefined;
-  const timeline = await readTimeline({ request, room, membership, range, isNewToUser: isInitial }, sources);
+  const isNew = !isInitial && isNews(range, membership);
+  const isWhole = isInitial || request.fullState;
+  if (!isNew && !(isWhole && request.filter.room.includeLeave)) return undefined;
+  const parting = await sources.partings.of(membership);
+  if (parting?.place === undefined || !(isWhole || isNews(range, parting.place))) {
+    return neverThere(room, (await sources.events.byNids([membership.eventNid])).get(membership.eventNid));
+  }
+  const upToParting = rangeUpTo(range, parting.place);
+  const there = { request, room, range: upToParting };
+  const isNewToUser = isInitial || !(await wasJoinedBefore(upToParting, membership, sources));
+  const timeline = await readTimeline({ ...there, membership, isNewToUser }, sources);
+  const { events, last, isLimited, startsAfter } = timeline;
   const state = await readStateSection(
     {
-      request,
-      room,
-      range,
-      isWhole: isInitial || request.fullState,
-      timeline: timeline.events,
-      last: timeline.last,
-      isLimited: timeline.isLimited,
+      ...there,
+      isWhole: isWhole || isNewToUser,
+      timeline: events,
+      last: last ?? parting,
+      isLimited,
       mayHaveChanged: true,
+      heroes: [],
     },
     sources,
     lazy,
   );
-  const upTo = timeline.last?.place?.position ?? 0;
-  return {
-    room,
-    timeline: timeline.events,
-    isLimited: timeline.isLimited,
-    startsAfter: timeline.startsAfter,
-    state: state.filter((event) => (event.place?.position ?? 0) <= upTo),
-  };
+  return { room, timeline: events, isLimited, startsAfter, state };
+}
+
+/** Was the user in the room when the range began? His first member event in it says what he was before. */
+async function wasJoinedBefore(
+  range: SyncRange,
+  { roomNid, userId }: MembershipRecord,
+  sources: SyncSources,
+): Promise<boolean> {
+  for (const { writer, after, upTo } of range.ranges) {
+    const changes = await sources.storage.read(selectStateChanges, { roomNid, writer, after, upTo });
+    const first = changes.find((change) => change.type === 'm.room.member' && change.state_key === userId);
+    if (first === undefined) continue;
+    const nid = first.previous_nid ?? 0;
+    return (await sources.events.byNids([nid])).get(nid)?.pdu.content.membership === 'join';
+  }
+  return true;
+}
+
+function neverThere(room: RoomRecord, member: RoomEvent | undefined): LeftRoom {
+  const startsAfter = (member?.place?.roomIndex ?? 1) - 1;
+  return { room, timeline: member === undefined ? [] : [member], isLimited: false, startsAfter, state: [] };
 }

@@ -1,29 +1,11 @@
 import { type StateChangeRow, selectStateChanges } from '../../storage/queries/sync.ts';
 import { includesRoom } from '../accounts/filter.ts';
 import { eventFilterMatches } from '../rooms/event-filter-matches.ts';
-import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import type { RoomEvent } from '../rooms/room-event.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { eventFilterOf } from './section-filter.ts';
-import type { SyncRange } from './sync-range.ts';
-import type { SyncRequest } from './sync-request.ts';
+import type { StateQuery } from './state-query.ts';
 import type { SyncSources } from './sync-sources.ts';
-
-/** What the state of one room is told for. */
-export interface StateQuery {
-  readonly request: SyncRequest;
-  readonly room: RoomRecord;
-  readonly range: SyncRange;
-  /** The whole state is due: first sight of the room, or asked for. */
-  readonly isWhole: boolean;
-  /** The timeline as it is given, oldest first. */
-  readonly timeline: readonly RoomEvent[];
-  /** The newest event up to the answer's end, filtered out or not; `undefined` for an empty stretch. */
-  readonly last: RoomEvent | undefined;
-  /** There is a gap between `since` and the timeline. */
-  readonly isLimited: boolean;
-  /** False when it is known that no state event came in the stretch. */
-  readonly mayHaveChanged: boolean;
-}
 
 /**
  * The `state` section, that is the state at the start of the timeline as far as the client does not know it, or with
@@ -37,14 +19,8 @@ export async function readStateSection(
   const { request } = query;
   const settings = request.filter.room.state;
   if (!includesRoom(settings, query.room.roomId)) return [];
-  const events = query.isWhole ? await wholeState(query, sources, lazy) : await changedState(query, sources);
-  const told = new Set(events.map((event) => event.nid));
-  if (settings.lazyLoadMembers) {
-    for (const event of await lazy.membersFor(query, events, sources)) {
-      if (!told.has(event.nid)) events.push(event);
-      told.add(event.nid);
-    }
-  }
+  const events = query.isWhole ? await wholeState(query, sources) : await changedState(query, sources);
+  if (settings.lazyLoadMembers) events.push(...(await lazy.membersFor(query, events, sources)));
   return events.filter((event) => eventFilterMatches(settings, event.pdu));
 }
 
@@ -52,7 +28,7 @@ export async function readStateSection(
  * Every slot at the start of the timeline (or at its end, with MSC4222). What changed within the stretch and was taken
  * from the timeline by its filter is given as it is at the end: the client sees it nowhere else.
  */
-async function wholeState(query: StateQuery, sources: SyncSources, lazy: LazyMembers): Promise<RoomEvent[]> {
+async function wholeState(query: StateQuery, sources: SyncSources): Promise<RoomEvent[]> {
   const { request, timeline, last } = query;
   if (last === undefined) return [];
   const atEnd = await sources.state.snapshotAfter(last);
@@ -61,7 +37,6 @@ async function wholeState(query: StateQuery, sources: SyncSources, lazy: LazyMem
   const atStart = startsBefore === undefined ? atEnd : await sources.state.snapshot(startsBefore);
   const slots = await sources.state.slots([...atEnd.keys()]);
   const isLazy = request.filter.room.state.lazyLoadMembers;
-  if (isLazy) lazy.startOver(request, query.room);
   const wanted: number[] = [];
   for (const [slotNid, eventNid] of atEnd) {
     if (isLazy && slots.get(slotNid)?.type === 'm.room.member') continue;
@@ -78,7 +53,7 @@ async function changedState(query: StateQuery, sources: SyncSources): Promise<Ro
   if (!mayHaveChanged || !(isLimited || isFiltered || request.stateAfterName !== undefined)) return [];
   const wanted =
     request.stateAfterName !== undefined
-      ? latestOfEach(await readChanges(query, sources))
+      ? [...latestOfEach(await readChanges(query, sources)).values()]
       : missingFromTimeline(await readChanges(query, sources), timeline);
   const found = await sources.events.byNids(wanted);
   return wanted.flatMap((nid) => found.get(nid) ?? []);
@@ -92,27 +67,27 @@ async function readChanges({ room, range }: StateQuery, sources: SyncSources): P
   return rows;
 }
 
-function latestOfEach(changes: readonly StateChangeRow[]): number[] {
+/** By slot. */
+function latestOfEach(changes: readonly StateChangeRow[]): Map<number, number> {
   const latest = new Map<number, number>();
   for (const { slot_nid, event_nid } of changes) {
     if (event_nid === null) latest.delete(slot_nid);
     else latest.set(slot_nid, event_nid);
   }
-  return [...latest.values()];
+  return latest;
 }
 
-/** For each slot the value at the start of the timeline, or its last value where a filter took that from the timeline. */
+/** For each slot the value at the start of the timeline, or its last one where the timeline does not show the slot. */
 function missingFromTimeline(changes: readonly StateChangeRow[], timeline: readonly RoomEvent[]): number[] {
   const inTimeline = new Set(timeline.map((event) => event.nid));
   const startsAt = timeline[0]?.place?.position ?? Number.POSITIVE_INFINITY;
   const atStart = latestOfEach(changes.filter((change) => change.position < startsAt));
   const atEnd = latestOfEach(changes);
-  const slotsTold = new Set(
-    changes
-      .filter((change) => change.event_nid !== null && inTimeline.has(change.event_nid))
-      .map((one) => one.slot_nid),
-  );
-  const lost = changes.filter((change) => !slotsTold.has(change.slot_nid)).map((change) => change.event_nid);
-  const hidden = atEnd.filter((nid) => lost.includes(nid));
-  return [...new Set([...atStart, ...hidden])].filter((nid) => !inTimeline.has(nid));
+  for (const { slot_nid, event_nid } of changes) {
+    if (event_nid === null || !inTimeline.has(event_nid)) continue;
+    const before = atStart.get(slot_nid);
+    if (before === undefined) atEnd.delete(slot_nid);
+    else atEnd.set(slot_nid, before);
+  }
+  return [...atEnd.values()];
 }

@@ -2,18 +2,27 @@ import { selectHeroes } from '../../storage/queries/sync.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import type { SyncSources } from './sync-sources.ts';
 
-/** Members that a room without a name is named after. Specification: client-server API, "Calculating the display name". */
+/** Members that a room without a name is named after. See "Calculating the display name". */
 const MAX_HEROES = 5;
 
-/** The `summary` of a room, as JSON text: counts, and heroes where the room has no name of its own. */
-export async function readSummary(room: RoomRecord, userId: string, sources: SyncSources): Promise<string> {
+export interface SummarySection {
+  /** As JSON. */
+  readonly text: string;
+  /** Users whom the room is named after; none where it has a name of its own. */
+  readonly heroes: readonly string[];
+}
+
+/** The `summary` of a room: counts, and heroes where the room has no name of its own. */
+export async function readSummary(room: RoomRecord, userId: string, sources: SyncSources): Promise<SummarySection> {
   const counts = await sources.memberships.counts(room);
-  const summary: Record<string, unknown> = {
+  const isNamed = await hasName(room, sources);
+  const heroes = isNamed ? [] : await readHeroes(room, userId, sources);
+  const summary = {
     'm.joined_member_count': counts.joined,
     'm.invited_member_count': counts.invited,
+    ...(isNamed ? {} : { 'm.heroes': heroes }),
   };
-  if (!(await hasName(room, sources))) summary['m.heroes'] = await readHeroes(room, userId, sources);
-  return JSON.stringify(summary);
+  return { text: JSON.stringify(summary), heroes };
 }
 
 async function hasName(room: RoomRecord, sources: SyncSources): Promise<boolean> {

@@ -1,85 +1,114 @@
-import type { PublishedChange } from '../../storage/change.ts';
-import type { Stream, StreamVector } from '../../storage/stream.ts';
+import type { MembershipChange, PublishedChange } from '../../storage/change.ts';
+import type { Stream } from '../../storage/stream.ts';
+import type { DeviceAddress } from '../encryption/encryption-reader.ts';
+import { isBeyond, type SyncRange } from './sync-range.ts';
 
 /**
- * What may have changed for one user between two vectors, told from the tail of the stream without reading a table. A
+ * What may have changed for one device within a range, told from the tail of the stream without reading a table. A
  * section that is not named here has nothing new and is not read (decision 5: cost follows what is asked).
  */
 export interface SyncNews {
   /** By room ID: rooms in which something happened. */
   readonly rooms: ReadonlyMap<string, RoomNews>;
-  /** This user's own memberships. */
-  readonly memberships: boolean;
-  /** Somebody's, in any room; or somebody's devices. */
-  readonly deviceLists: boolean;
+  /** Everybody's, in any room, oldest first. */
+  readonly memberships: readonly MembershipChange[];
+  /** Users whose devices changed, whoever they are. */
+  readonly deviceUsers: ReadonlySet<string>;
   readonly accountData: boolean;
   readonly toDevice: boolean;
-  /** How many one-time keys one of this user's devices has left. */
+  /** How many one-time keys the device has left. */
   readonly keyCounts: boolean;
 }
 
 export interface RoomNews {
-  events: boolean;
-  state: boolean;
-  members: boolean;
-  receipts: boolean;
-  typing: boolean;
+  readonly events: boolean;
+  readonly state: boolean;
+  /** Who is there, or what the room is called. */
+  readonly summary: boolean;
+  readonly receipts: boolean;
+  readonly typing: boolean;
 }
 
-/** `undefined` when the tail does not reach back to `since`: then anything may have changed. */
-export function readNews(stream: Stream, since: StreamVector, userId: string): SyncNews | undefined {
-  const changes = stream.since(since);
+export const QUIET_ROOM: RoomNews = { events: false, state: false, summary: false, receipts: false, typing: false };
+
+/** `undefined` when the tail does not reach back to where the range starts: then anything may have changed. */
+export function readNews(stream: Stream, range: SyncRange, device: DeviceAddress): SyncNews | undefined {
+  const changes = range.since && stream.since(range.since);
   if (changes === undefined) return undefined;
-  const rooms = new Map<string, RoomNews>();
-  const news = { rooms, memberships: false, deviceLists: false, accountData: false, toDevice: false, keyCounts: false };
-  for (const change of changes) noteChange(change, userId, news);
+  const news = new NewsOfDevice(device);
+  for (const change of changes) if (!isBeyond(range, change)) news.note(change);
   return news;
 }
 
-function noteChange(
-  change: PublishedChange,
-  userId: string,
-  news: { -readonly [Key in keyof SyncNews]: SyncNews[Key] } & { rooms: Map<string, RoomNews> },
-): void {
-  switch (change.kind) {
-    case 'event': {
-      const room = roomNews(news.rooms, change.roomId);
-      room.events = true;
-      if (change.stateKey !== undefined) room.state = true;
-      return;
+/** State that decides what a room without a name of its own is called. */
+const NAME_TYPES = new Set(['m.room.name', 'm.room.canonical_alias']);
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+class NewsOfDevice implements SyncNews {
+  readonly rooms = new Map<string, Writable<RoomNews>>();
+  readonly memberships: MembershipChange[] = [];
+  readonly deviceUsers = new Set<string>();
+  accountData = false;
+  toDevice = false;
+  keyCounts = false;
+  readonly #device: DeviceAddress;
+
+  constructor(device: DeviceAddress) {
+    this.#device = device;
+  }
+
+  note(change: PublishedChange): void {
+    switch (change.kind) {
+      case 'event': {
+        const room = this.#room(change.roomId);
+        room.events = true;
+        if (change.stateKey === undefined) return;
+        room.state = true;
+        if (NAME_TYPES.has(change.type)) room.summary = true;
+        return;
+      }
+      case 'membership':
+        this.#room(change.roomId).summary = true;
+        this.memberships.push(change);
+        return;
+      case 'receipt':
+        if (isReceiptSeenBy(change, this.#device.userId)) this.#room(change.roomId).receipts = true;
+        return;
+      case 'typing':
+        this.#room(change.roomId).typing = true;
+        return;
+      case 'account-data':
+        if (change.userId === this.#device.userId) this.accountData = true;
+        return;
+      case 'to-device':
+        if (this.#isOwn(change)) this.toDevice = true;
+        return;
+      case 'device-list':
+        this.deviceUsers.add(change.userId);
+        return;
+      case 'one-time-keys':
+        if (this.#isOwn(change)) this.keyCounts = true;
+        return;
+      case 'sticky-due': // The sticky section knows its own.
     }
-    case 'membership':
-      roomNews(news.rooms, change.roomId).members = true;
-      news.deviceLists = true;
-      if (change.userId === userId) news.memberships = true;
-      return;
-    case 'receipt':
-      roomNews(news.rooms, change.roomId).receipts = true;
-      return;
-    case 'typing':
-      roomNews(news.rooms, change.roomId).typing = true;
-      return;
-    case 'account-data':
-      if (change.userId === userId) news.accountData = true;
-      return;
-    case 'to-device':
-      if (change.userId === userId) news.toDevice = true;
-      return;
-    case 'device-list':
-      news.deviceLists = true;
-      return;
-    case 'one-time-keys':
-      if (change.userId === userId) news.keyCounts = true;
-      return;
-    case 'sticky-due': // The sticky section knows its own.
+  }
+
+  #isOwn({ userId, deviceId }: DeviceAddress): boolean {
+    return userId === this.#device.userId && deviceId === this.#device.deviceId;
+  }
+
+  #room(roomId: string): Writable<RoomNews> {
+    let room = this.rooms.get(roomId);
+    if (room === undefined) {
+      room = { ...QUIET_ROOM };
+      this.rooms.set(roomId, room);
+    }
+    return room;
   }
 }
 
-function roomNews(rooms: Map<string, RoomNews>, roomId: string): RoomNews {
-  let room = rooms.get(roomId);
-  if (room === undefined) {
-    room = { events: false, state: false, members: false, receipts: false, typing: false };
-    rooms.set(roomId, room);
-  }
-  return room;
+/** A private receipt concerns its user alone. */
+export function isReceiptSeenBy(receipt: { receiptType: string; userId: string }, userId: string): boolean {
+  return receipt.receiptType !== 'm.read.private' || receipt.userId === userId;
 }

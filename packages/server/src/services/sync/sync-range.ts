@@ -10,16 +10,26 @@ export interface SyncRange {
   readonly ranges: readonly StreamRange[];
 }
 
+interface StreamPlace {
+  readonly writer: number;
+  readonly position: number;
+}
+
 export function syncRange(since: StreamVector | undefined, upTo: StreamVector): SyncRange {
   return { since, upTo, ranges: rangesBetween(since, upTo) };
 }
 
+/** The range up to and with this place. Of other writers all stays: a room's events are of one writer at a time. */
+export function rangeUpTo({ since, upTo }: SyncRange, { writer, position }: StreamPlace): SyncRange {
+  return syncRange(since, new Map(upTo).set(writer, Math.min(position, upTo.get(writer) ?? 0)));
+}
+
 /** Did this place come after what `since` has seen? For an initial sync everything did. */
-export function isNews(range: SyncRange, place: { readonly writer: number; readonly position: number }): boolean {
+export function isNews(range: SyncRange, place: StreamPlace): boolean {
   return place.position > (range.since?.get(place.writer) ?? 0);
 }
 
 /** Is this place beyond what the answer tells? Then it is committed, and about to be published. */
-export function isBeyond(range: SyncRange, place: { readonly writer: number; readonly position: number }): boolean {
+export function isBeyond(range: SyncRange, place: StreamPlace): boolean {
   return place.position > (range.upTo.get(place.writer) ?? 0);
 }

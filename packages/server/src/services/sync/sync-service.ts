@@ -1,7 +1,7 @@
 import type { Timer } from '../../platform/timers.ts';
-import { breathe } from './breathe.ts';
 import { buildAnswer, type SyncAnswer, type UserRoom } from './build-answer.ts';
 import { LazyMembers } from './lazy-members.ts';
+import { MomentaryTimeline } from './momentary-timeline.ts';
 import { isBeyond, type SyncRange, syncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
@@ -10,46 +10,61 @@ import { SyncWaiters } from './sync-waiters.ts';
 /** Longest wait for news, whatever the client asks for. */
 const MAX_TIMEOUT_MS = 300_000;
 /** How often memberships that are ahead of the published stream are read again. */
-const MAX_CATCH_UP_TURNS = 50;
+const MAX_CATCH_UP_TURNS = 100;
 
 /** Answers `/sync`: at once when there is news or nothing to wait for, else as soon as there is (C12). */
 export class SyncService {
   readonly #sources: SyncSources;
   readonly #lazy = new LazyMembers();
   readonly #waiters: SyncWaiters;
+  #isStopped = false;
 
   constructor(sources: SyncSources) {
-    this.#sources = sources;
-    this.#waiters = new SyncWaiters(sources.storage.stream, (userId) => this.#joinedRooms(userId));
+    const { storage, platform } = sources;
+    const { stream } = storage;
+    this.#sources = { ...sources, timeline: new MomentaryTimeline(sources.timeline, stream) };
+    const roomsOf = (userId: string) => this.#joinedRooms(userId);
+    this.#waiters = new SyncWaiters({ stream, timers: platform.timers, roomsOf });
   }
 
   /** The body of the answer, as JSON text. */
   async sync(request: SyncRequest): Promise<string> {
-    const wakeUp = new WakeUp();
-    const deadline = this.#sources.platform.clock.monotonicMs() + Math.min(request.timeoutMs, MAX_TIMEOUT_MS);
     const mayWait = request.timeoutMs > 0 && request.since !== undefined && !request.fullState;
+    return mayWait ? this.#waitForNews(request) : (await this.#answer(request)).text;
+  }
+
+  /** Answers who waits, and lets nobody wait any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiters.close();
+  }
+
+  async #waitForNews(first: SyncRequest): Promise<string> {
+    const { clock, timers } = this.#sources.platform;
+    const deadline = clock.monotonicMs() + Math.min(first.timeoutMs, MAX_TIMEOUT_MS);
+    const wakeUp = new WakeUp();
+    const wake = () => wakeUp.now();
     // Watch before looking: news that comes in between must wake.
-    const unwatch = mayWait
-      ? this.#waiters.watch(request.userId, await this.#joinedRooms(request.userId), () => wakeUp.now())
-      : () => {};
-    const stop = () => wakeUp.now();
-    request.signal.addEventListener('abort', stop);
+    const unwatch = await this.#waiters.watch(first.userId, wake);
+    first.signal.addEventListener('abort', wake);
     try {
-      for (;;) {
+      for (let request = first; ; ) {
         const answer = await this.#answer(request);
-        const leftMs = deadline - this.#sources.platform.clock.monotonicMs();
-        if (!answer.isEmpty || !mayWait || leftMs <= 0 || request.signal.aborted) return answer.text;
-        const timer = this.#sources.platform.timers.after(leftMs, () => wakeUp.now());
-        await wakeUp.next(timer);
+        const leftMs = deadline - clock.monotonicMs();
+        if (!answer.isEmpty || leftMs <= 0) return answer.text;
+        if (!this.#isOver(first)) await wakeUp.next(timers.after(leftMs, wake));
+        if (this.#isOver(first)) return answer.text;
+        // Nothing lies between: go on as if the client had taken this answer and come back with its token.
+        request = { ...first, since: answer.token };
       }
     } finally {
-      request.signal.removeEventListener('abort', stop);
+      first.signal.removeEventListener('abort', wake);
       unwatch();
     }
   }
 
-  stop(): void {
-    this.#waiters.close();
+  #isOver({ signal }: SyncRequest): boolean {
+    return this.#isStopped || signal.aborted;
   }
 
   async #answer(request: SyncRequest): Promise<SyncAnswer> {
@@ -59,25 +74,37 @@ export class SyncService {
 
   /**
    * Where the answer ends, and the user's rooms as they are there. A membership that was committed and is not published
-   * yet lies beyond: its publication is a moment away, so look again.
+   * yet lies beyond: its publication is a moment away, so look again. Without it the answer would pass over the room.
    */
   async #standpoint(request: SyncRequest): Promise<{ range: SyncRange; rooms: UserRoom[] }> {
-    for (let turn = 0; ; turn += 1) {
-      const range = syncRange(request.since?.vector, this.#sources.storage.stream.current());
-      const memberships = await this.#sources.memberships.ofUser(request.userId);
-      if (memberships.some((membership) => isBeyond(range, membership)) && turn < MAX_CATCH_UP_TURNS) {
-        await breathe(this.#sources.platform.timers);
+    const { storage, memberships, events } = this.#sources;
+    for (let turn = 0; turn < MAX_CATCH_UP_TURNS; turn += 1) {
+      const range = syncRange(request.since?.vector, storage.stream.current());
+      const records = await memberships.ofUser(request.userId);
+      if (records.some((membership) => isBeyond(range, membership))) {
+        await this.#publication(range);
         continue;
       }
-      const records = await this.#sources.events.rooms(memberships.map(({ roomNid }) => roomNid));
-      const rooms = memberships
-        .filter((membership) => !isBeyond(range, membership))
-        .flatMap((membership) => {
-          const room = records.get(membership.roomNid);
-          return room === undefined ? [] : [{ room, membership }];
-        });
+      const known = await events.rooms(records.map(({ roomNid }) => roomNid));
+      const rooms = records.flatMap((membership) => {
+        const room = known.get(membership.roomNid);
+        return room === undefined ? [] : [{ room, membership }];
+      });
       return { range, rooms };
     }
+    throw new Error(`The memberships of ${request.userId} stayed ahead of the stream`);
+  }
+
+  /** Kept as soon as anything beyond this range is published, which may have happened already. */
+  #publication(range: SyncRange): Promise<void> {
+    const { stream } = this.#sources.storage;
+    if (stream.current() !== range.upTo) return Promise.resolve();
+    return new Promise((resolve) => {
+      const unfollow = stream.follow(() => {
+        unfollow();
+        resolve();
+      });
+    });
   }
 
   async #joinedRooms(userId: string): Promise<string[]> {

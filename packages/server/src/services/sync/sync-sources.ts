@@ -6,6 +6,7 @@ import type { EphemeralReader } from '../ephemeral/ephemeral-reader.ts';
 import type { UnreadReader } from '../push/unread-reader.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
+import type { PartingEvents } from '../rooms/parting-events.ts';
 import type { RoomReader } from '../rooms/room-reader.ts';
 import type { RoomStateReader } from '../rooms/room-state.ts';
 import type { TimelineReader } from '../rooms/timeline.ts';
@@ -19,6 +20,7 @@ export interface SyncSources {
   readonly timeline: TimelineReader;
   readonly state: RoomStateReader;
   readonly memberships: MembershipReader;
+  readonly partings: PartingEvents;
   readonly rooms: RoomReader;
   readonly accountData: AccountDataReader;
   readonly ephemeral: EphemeralReader;

@@ -18,7 +18,7 @@ describe('a sync token', () => {
     });
     const token = fc.record({
       vector: fc
-        .record({ 1: position, 2: position })
+        .record({ 1: fc.integer({ min: 50, max: 1_000 }), 2: position })
         .map((one) => new Map([[1, one[1]] as const, [2, one[2]] as const])),
       sticky: fc.option(cursor, { nil: undefined }),
       toDeviceUpTo: fc.option(position, { nil: undefined }),
@@ -37,7 +37,11 @@ describe('a sync token', () => {
     ['s2_abc123_1-5', 'not a sync token'],
     ['s1_zzz999_1-5', 'another server'],
     ['s1_abc123_1-rt', 'in the future'],
-    ['s1_abc123_3-1', 'in the future'],
+    ['s1_abc123_3-1', 'not a sync token'],
+    ['s1_abc123_1-5.3-0', 'not a sync token'],
+    ['s1_abc123_1-5_d6', 'not a sync token'],
+    ['s1_abc123_1-5_k6.1', 'not a sync token'],
+    ['s1_abc123_1-5_k1.1.3.3', 'not a sync token'],
     ['s1_abc123_1--5', 'not a sync token'],
     ['s1_abc123_1-5_', 'not a sync token'],
     ['s1_abc123_1-5_k1.2.x y', 'not a sync token'],

@@ -47,12 +47,23 @@ export function parseSyncToken(
   const rest = parseRests(rests);
   if (vector === undefined || rest === undefined) throw invalid('is not a sync token of this server');
   for (const [writer, position] of vector) {
-    if (position > (current.get(writer) ?? 0)) throw invalid('lies in the future of this server');
+    const last = current.get(writer);
+    if (last === undefined) throw invalid('is not a sync token of this server');
+    if (position > last) throw invalid('lies in the future of this server');
   }
+  if (!restsWithin(rest, Math.max(...vector.values()))) throw invalid('is not a sync token of this server');
   return { vector, ...rest };
 }
 
-function parseRests(rests: readonly string[]): Omit<SyncToken, 'vector'> | undefined {
+/** Nothing can have been delivered that lies beyond the vector. */
+function restsWithin({ sticky, toDeviceUpTo }: Rests, last: number): boolean {
+  const reached = [sticky?.passed.effective ?? 0, sticky?.passed.due ?? 0, sticky?.delivered.at(-1) ?? 0];
+  return Math.max(...reached, toDeviceUpTo ?? 0) <= last;
+}
+
+type Rests = Omit<SyncToken, 'vector'>;
+
+function parseRests(rests: readonly string[]): Rests | undefined {
   let sticky: StickyCursor | undefined;
   let toDeviceUpTo: number | undefined;
   for (const rest of rests) {

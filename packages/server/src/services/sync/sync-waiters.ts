@@ -1,14 +1,29 @@
 import { LRUCache } from 'lru-cache';
+import type { Timers } from '../../platform/timers.ts';
 import type { PublishedChange } from '../../storage/change.ts';
 import type { Stream } from '../../storage/stream.ts';
+import { isReceiptSeenBy } from './sync-news.ts';
 
-/** Users whose rooms are kept in mind between two of their requests. */
-const MAX_KNOWN_USERS = 20_000;
+/** Users who do not wait and whose rooms are kept in mind until their next request. Those who wait are kept anyway. */
+const MAX_IDLE_USERS = 20_000;
+/** Users woken before everything else gets its turn: each has an answer written at once. */
+const MAX_WOKEN_PER_TURN = 50;
 
 interface KnownUser {
   readonly userId: string;
   readonly rooms: Set<string>;
   readonly waiters: Set<() => void>;
+  /** Kept when `rooms` is complete. */
+  loaded: Promise<void>;
+}
+
+export interface SyncWaitersParts {
+  readonly stream: Stream;
+  readonly timers: Timers;
+  /** The joined rooms of a user. */
+  readonly roomsOf: (userId: string) => Promise<Iterable<string>>;
+  /** Users kept in mind who do not wait. */
+  readonly maxIdleUsers?: number;
 }
 
 /**
@@ -16,46 +31,76 @@ interface KnownUser {
  * finds nothing and waits on, than one too few.
  */
 export class SyncWaiters {
+  readonly #timers: Timers;
+  readonly #roomsOf: SyncWaitersParts['roomsOf'];
+  readonly #unfollow: () => void;
   readonly #users = new Map<string, KnownUser>();
   readonly #byRoom = new Map<string, Set<KnownUser>>();
-  readonly #idle = new LRUCache<string, KnownUser>({
-    max: MAX_KNOWN_USERS,
-    dispose: (user, userId, reason) => {
-      if (reason === 'evict' || reason === 'delete') this.#forget(userId, user);
-    },
-  });
-  readonly #sharingRooms: (userId: string) => Promise<Iterable<string>>;
-  readonly #unfollow: () => void;
+  /** Those of `#users` who do not wait. */
+  readonly #idle: LRUCache<string, KnownUser>;
+  /** Who is to be woken, in this order. */
+  readonly #due = new Set<KnownUser>();
+  #isTurnComing = false;
 
-  /** `roomsOf` tells the joined rooms of a user who may not be waiting himself. */
-  constructor(stream: Stream, roomsOf: (userId: string) => Promise<Iterable<string>>) {
-    this.#sharingRooms = roomsOf;
-    this.#unfollow = stream.follow((changes) => this.#wake(changes));
+  constructor({ stream, timers, roomsOf, maxIdleUsers = MAX_IDLE_USERS }: SyncWaitersParts) {
+    this.#timers = timers;
+    this.#roomsOf = roomsOf;
+    this.#idle = new LRUCache({
+      max: maxIdleUsers,
+      dispose: (user, _userId, reason) => {
+        if (reason === 'evict') this.#forget(user);
+      },
+    });
+    this.#unfollow = stream.follow((changes) => {
+      for (const change of changes) this.#note(change);
+      this.#wakeDue();
+    });
   }
 
+  /** Wakes everybody, now and for good. */
   close(): void {
     this.#unfollow();
     for (const user of this.#users.values()) wakeAll(user);
   }
 
-  /** Calls `wake` at each change that may concern the user, joined to these rooms, until the result is called. */
-  watch(userId: string, joinedRooms: Iterable<string>, wake: () => void): () => void {
-    let user = this.#users.get(userId);
-    if (user === undefined) {
-      user = { userId, rooms: new Set(), waiters: new Set() };
-      this.#users.set(userId, user);
-      for (const roomId of joinedRooms) this.#enter(user, roomId);
-    }
-    // Who waits must not be forgotten; who does not may be.
+  /** Calls `wake` at changes that may concern the user, from when this promise is kept until its value is called. */
+  async watch(userId: string, wake: () => void): Promise<() => void> {
+    const user = this.#users.get(userId) ?? this.#meet(userId);
     user.waiters.add(wake);
-    const watched = user;
-    this.#idle.set(userId, watched);
-    return () => {
-      watched.waiters.delete(wake);
+    this.#idle.delete(userId);
+    const unwatch = () => {
+      user.waiters.delete(wake);
+      if (user.waiters.size === 0 && this.#users.get(userId) === user) this.#idle.set(userId, user);
     };
+    try {
+      await user.loaded;
+    } catch (error) {
+      unwatch();
+      throw error;
+    }
+    return unwatch;
+  }
+
+  /** Known from now on, so that no change of membership is missed while the rooms are read. */
+  #meet(userId: string): KnownUser {
+    const user: KnownUser = { userId, rooms: new Set(), waiters: new Set(), loaded: Promise.resolve() };
+    this.#users.set(userId, user);
+    user.loaded = this.#load(user);
+    return user;
+  }
+
+  async #load(user: KnownUser): Promise<void> {
+    try {
+      // A room that was left meanwhile wakes once too often.
+      for (const roomId of await this.#roomsOf(user.userId)) this.#enter(user, roomId);
+    } catch (error) {
+      this.#forget(user);
+      throw error;
+    }
   }
 
   #enter(user: KnownUser, roomId: string): void {
+    if (this.#users.get(user.userId) !== user) return;
     user.rooms.add(roomId);
     const inRoom = this.#byRoom.get(roomId);
     if (inRoom === undefined) this.#byRoom.set(roomId, new Set([user]));
@@ -69,33 +114,28 @@ export class SyncWaiters {
     if (inRoom?.size === 0) this.#byRoom.delete(roomId);
   }
 
-  /** A user that the cache drops while a request waits is woken: its next turn registers again. */
-  #forget(userId: string, user: KnownUser): void {
-    if (this.#users.get(userId) !== user) return;
-    this.#users.delete(userId);
+  #forget(user: KnownUser): void {
+    if (this.#users.get(user.userId) !== user) return;
+    this.#users.delete(user.userId);
+    this.#idle.delete(user.userId);
     for (const roomId of user.rooms) this.#leave(user, roomId);
-    wakeAll(user);
   }
 
-  #wake(changes: readonly PublishedChange[]): void {
-    const woken = new Set<KnownUser>();
-    for (const change of changes) this.#concerned(change, woken);
-    for (const user of woken) wakeAll(user);
-  }
-
-  #concerned(change: PublishedChange, woken: Set<KnownUser>): void {
+  #note(change: PublishedChange): void {
     switch (change.kind) {
       case 'event':
       case 'sticky-due':
-      case 'receipt':
       case 'typing':
-        for (const user of this.#byRoom.get(change.roomId) ?? []) woken.add(user);
+        this.#wakeRoom(change.roomId);
+        return;
+      case 'receipt':
+        if (isReceiptSeenBy(change, '')) this.#wakeRoom(change.roomId);
+        else this.#wakeUser(change.userId);
         return;
       case 'membership': {
-        for (const user of this.#byRoom.get(change.roomId) ?? []) woken.add(user);
-        const user = this.#users.get(change.userId);
+        this.#wakeRoom(change.roomId);
+        const user = this.#wakeUser(change.userId);
         if (user === undefined) return;
-        woken.add(user);
         if (change.membership === 'join') this.#enter(user, change.roomId);
         else this.#leave(user, change.roomId);
         return;
@@ -105,33 +145,54 @@ export class SyncWaiters {
         return;
       case 'account-data':
       case 'to-device':
-      case 'one-time-keys': {
-        const user = this.#users.get(change.userId);
-        if (user !== undefined) woken.add(user);
-      }
+      case 'one-time-keys':
+        this.#wakeUser(change.userId);
     }
   }
 
+  #wakeUser(userId: string): KnownUser | undefined {
+    const user = this.#users.get(userId);
+    if (user !== undefined && user.waiters.size > 0) this.#due.add(user);
+    return user;
+  }
+
+  #wakeRoom(roomId: string): void {
+    for (const user of this.#byRoom.get(roomId) ?? []) if (user.waiters.size > 0) this.#due.add(user);
+  }
+
+  /** Everybody who shares a room with this user, who may not be waiting himself. */
   #wakeSharing(userId: string): void {
-    const known = this.#users.get(userId);
-    if (known !== undefined) {
-      wakeAll(known);
-      this.#wakeRooms(known.rooms);
-      return;
-    }
-    this.#sharingRooms(userId).then(
-      (rooms) => this.#wakeRooms(rooms),
+    this.#wakeUser(userId);
+    this.#roomsOf(userId).then(
+      (rooms) => {
+        for (const roomId of rooms) this.#wakeRoom(roomId);
+        this.#wakeDue();
+      },
       () => {
         // The rooms could not be read: wake everybody rather than nobody.
-        for (const user of this.#users.values()) wakeAll(user);
+        for (const user of this.#users.values()) this.#due.add(user);
+        this.#wakeDue();
       },
     );
   }
 
-  #wakeRooms(rooms: Iterable<string>): void {
-    const woken = new Set<KnownUser>();
-    for (const roomId of rooms) for (const user of this.#byRoom.get(roomId) ?? []) woken.add(user);
-    for (const user of woken) wakeAll(user);
+  /** The first few at once, the others in turns of their own, in which everything else goes on. */
+  #wakeDue(): void {
+    if (this.#isTurnComing) return;
+    let woken = 0;
+    for (const user of this.#due) {
+      if (woken >= MAX_WOKEN_PER_TURN) {
+        this.#isTurnComing = true;
+        this.#timers.after(0, () => {
+          this.#isTurnComing = false;
+          this.#wakeDue();
+        });
+        return;
+      }
+      this.#due.delete(user);
+      wakeAll(user);
+      woken += 1;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { includesRoom } from '../accounts/filter.ts';
 import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import type { TimelinePage, TimelineQuery } from '../rooms/timeline.ts';
 import { eventFilterOf, timelineLimit } from './section-filter.ts';
 import { isNews, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
@@ -11,8 +12,8 @@ export interface TimelineSection {
   readonly events: readonly RoomEvent[];
   /** More of this stretch exists before the first one. */
   readonly isLimited: boolean;
-  /** Where going backwards starts: the `room_index` that a client asking for older events has seen from. */
-  readonly startsAfter: number;
+  /** Where going backwards starts: the last `room_index` that is older; `undefined` for the answer's end. */
+  readonly startsAfter: number | undefined;
   /** The newest event of the stretch, whether given or filtered out. */
   readonly last: RoomEvent | undefined;
 }
@@ -21,6 +22,7 @@ export interface TimelineRequest {
   readonly request: SyncRequest;
   readonly room: RoomRecord;
   readonly membership: MembershipRecord;
+  /** Ends where the user left, if he did. */
   readonly range: SyncRange;
   /** The client sees the room for the first time, or again after it was away. */
   readonly isNewToUser: boolean;
@@ -29,34 +31,40 @@ export interface TimelineRequest {
 /** The newest events of the room that the client has not seen, as many as the filter's limit. */
 export async function readTimeline(query: TimelineRequest, sources: SyncSources): Promise<TimelineSection> {
   const { request, room, range, isNewToUser } = query;
-  const end = await endOfStretch(query, sources);
+  const settings = request.filter.room.timeline;
+  const end = await sources.timeline.roomIndexAt(room, range.upTo);
+  const isAfterGap = isNewToUser && range.since !== undefined;
   const after =
-    isNewToUser || range.since === undefined ? undefined : await sources.timeline.roomIndexAt(room, range.since);
-  const stretch = { room, after: after ?? Number.MIN_SAFE_INTEGER, before: end + 1 };
-  const [last] = await sources.timeline
-    .page({ ...stretch, limit: 1, direction: 'backwards', filter: undefined })
-    .then((page) => page.events);
-  const nothing = { events: [], isLimited: false, startsAfter: end, last };
-  if (last === undefined) return nothing;
-  const limit = timelineLimit(request.filter.room.timeline);
-  const filter = eventFilterOf(request.filter.room.timeline);
-  if (limit === 0 || !includesRoom(request.filter.room.timeline, room.roomId)) return { ...nothing, isLimited: true };
-  const page = await sources.timeline.page({ ...stretch, limit, direction: 'backwards', filter });
-  const newestFirst = await visible(query, page.events, sources);
+    isNewToUser || range.since === undefined
+      ? Number.MIN_SAFE_INTEGER
+      : await sources.timeline.roomIndexAt(room, range.since);
+  const stretch = { room, after, before: end + 1, direction: 'backwards' as const };
+  const limit = includesRoom(settings, room.roomId) ? timelineLimit(settings) : 0;
+  const filter = eventFilterOf(settings);
+  const newest = filter === undefined && limit > 0 ? undefined : await newestOf(stretch, sources);
+  if (limit === 0) return { events: [], isLimited: newest !== undefined, startsAfter: end, last: newest };
+  const page = await sources.timeline.page({ ...stretch, limit, filter });
+  const seen = await visible(query, page.events, sources);
   const ignored = await sources.accountData.ignoredUsers(request.userId);
-  const events = newestFirst.filter((event) => isShown(event, request.userId, ignored)).reverse();
-  // Where some were hidden from who came later, what is before them is hidden, too: nothing more to page to.
-  const isLimited = page.next !== undefined;
-  const first = page.events.at(-1)?.place?.roomIndex;
-  return { events, isLimited, startsAfter: first === undefined ? (after ?? 0) : first - 1, last };
+  return {
+    events: seen.filter((event) => isShown(event, request.userId, ignored)).reverse(),
+    // Who comes back to a room may have older events of it on the screen, next to which these do not belong.
+    isLimited: page.next !== undefined || isAfterGap,
+    startsAfter: startOf(page) ?? Math.max(after, 0),
+    last: newest ?? page.events[0],
+  };
 }
 
-/** The last `room_index` to tell: for who is in the room all there is, for who left up to that. */
-async function endOfStretch({ room, membership, range }: TimelineRequest, sources: SyncSources): Promise<number> {
-  const end = await sources.timeline.roomIndexAt(room, range.upTo);
-  if (membership.membership === 'join') return end;
-  const parting = (await sources.events.byNids([membership.eventNid])).get(membership.eventNid);
-  return Math.min(end, parting?.place?.roomIndex ?? end);
+type Stretch = Pick<TimelineQuery, 'room' | 'after' | 'before' | 'direction'>;
+
+async function newestOf(stretch: Stretch, sources: SyncSources): Promise<RoomEvent | undefined> {
+  return (await sources.timeline.page({ ...stretch, limit: 1, filter: undefined })).events[0];
+}
+
+/** Just before the first event given; where the filter let none pass, before the first one looked at. */
+function startOf({ events, next }: TimelinePage): number | undefined {
+  const first = events.at(-1)?.place?.roomIndex ?? next;
+  return first === undefined ? undefined : first - 1;
 }
 
 /** Who was in the room for the whole stretch sees all of it; else each event is looked at. */
@@ -67,7 +75,7 @@ async function visible(
 ): Promise<readonly RoomEvent[]> {
   const joinedAt = { writer: membership.writer, position: membership.joinedPosition ?? Number.POSITIVE_INFINITY };
   const wasThereThroughout = !isNewToUser && membership.membership === 'join' && !isNews(range, joinedAt);
-  if (wasThereThroughout) return events;
+  if (wasThereThroughout || events.length === 0) return events;
   return sources.rooms.visibleTo(request.userId, room, events);
 }
 

@@ -19,11 +19,13 @@ export async function readToDevice(
   { news, sources }: { news: SyncNews | undefined; sources: SyncSources },
 ): Promise<ToDevice> {
   const pendingFrom = request.since?.toDeviceUpTo;
+  for (const [writer, position] of range.since ?? []) {
+    sources.encryption.acknowledgeToDevice(request, writer, pendingFrom ?? position);
+  }
   if (news !== undefined && !news.toDevice && pendingFrom === undefined) return { texts: [], upTo: undefined };
   const texts: string[] = [];
   for (const [writer, upTo] of range.upTo) {
     const after = pendingFrom ?? range.since?.get(writer) ?? 0;
-    if (after > 0) sources.encryption.acknowledgeToDevice(request, writer, after);
     const messages = await sources.encryption.toDevice(request, { writer, after, upTo }, MAX_MESSAGES + 1);
     for (const message of messages.slice(0, MAX_MESSAGES)) texts.push(message.json);
     if (messages.length > MAX_MESSAGES) return { texts, upTo: messages[MAX_MESSAGES - 1]?.position };
