@@ -9,13 +9,19 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 
+/** What was started is being stopped: that targets break from now on is no news. */
+let isInterrupted = false;
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
   const resources = new AsyncDisposableStack();
-  const interrupt = () => void resources.disposeAsync().then(() => process.exit(EXIT_INTERRUPTED));
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => {
+      isInterrupted = true;
+      void resources.disposeAsync().then(() => process.exit(EXIT_INTERRUPTED));
+    });
+  }
   try {
     const options = readOptions(process.argv.slice(2), {
       writeOut: (text) => process.stdout.write(text),
@@ -27,18 +33,17 @@ async function main(): Promise<number> {
     const isComplete = await runBench({
       options,
       progress,
-      print: (text) => process.stdout.write(text),
+      print: (text) => isInterrupted || process.stdout.write(text),
       resources,
     });
     return isComplete ? 0 : EXIT_FAILED;
   } catch (error) {
+    if (isInterrupted) return EXIT_INTERRUPTED;
     if (!(error instanceof UsageFault)) throw error;
     await resources.disposeAsync();
     process.stderr.write(`bench: ${error.message}\n`);
     return EXIT_USAGE;
   } finally {
     await resources.disposeAsync();
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
   }
 }

@@ -73,17 +73,16 @@ async function openSubjects({ options, progress, resources, profileDirectory }: 
   const children: Child[] = [];
   const add = (name: string, kind: Subject['kind'], child: Child) => {
     children.push(child);
-    resources.defer(() => child.stop());
     subjects.push({ name, kind, url: child.url, processId: child.processId });
   };
   if (options.floor) {
     progress.begin('Starting the floor program');
-    add(FLOOR_NAME, 'floor', await startFloor(temporaryDirectory(options, resources)));
+    add(FLOOR_NAME, 'floor', await startFloor(temporaryDirectory(options, resources), resources));
   }
   if (options.start) {
     progress.begin('Starting Limpet');
     const directory = temporaryDirectory(options, resources);
-    add(OWN_SERVER_NAME, 'homeserver', await startLimpet({ directory, profileDirectory }));
+    add(OWN_SERVER_NAME, 'homeserver', await startLimpet({ directory, profileDirectory, resources }));
   }
   for (const { name, url } of options.targets) {
     subjects.push({ name, kind: 'homeserver', url, processId: options.processId });

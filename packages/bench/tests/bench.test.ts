@@ -17,7 +17,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-describe('the command', () => {
+describe.concurrent('the command', () => {
   test('measures this repository and the floor side by side, and leaves nothing behind', async () => {
     const json = join(directory, 'figures.json');
     const data = join(directory, 'data');
@@ -46,6 +46,18 @@ describe('the command', () => {
     const { status, output } = await bench('--floor', '--scenario', 'memory', ...TINY, '--data-dir', directory);
     expect(output).toMatch(/memory +resident at rest +[\d.]+ MB\n +resident after load +[\d.]+ MB/);
     expect(status).toBe(0);
+  });
+
+  test('stops what it started when it is interrupted', async () => {
+    const data = join(directory, 'interrupted');
+    const child = spawn(process.execPath, [PROGRAM, '--floor', '--scenario', 'send', '--data-dir', data]);
+    await new Promise<void>((isDriving) => {
+      child.stderr.on('data', (bytes) => String(bytes).includes('1 sender') && isDriving());
+    });
+    expect(readdirSync(data)).toHaveLength(1);
+    child.kill('SIGINT');
+    expect(await new Promise((done) => child.on('close', done))).toBe(130);
+    expect(readdirSync(data)).toEqual([]);
   });
 
   test.each([

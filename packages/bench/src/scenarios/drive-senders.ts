@@ -1,6 +1,6 @@
 import type { HttpConnection, HttpRequest } from '../http/http-connection.ts';
 import { refusal } from '../matrix/call.ts';
-import { Durations } from '../report/durations.ts';
+import type { Durations } from '../report/durations.ts';
 
 export interface Sender {
   readonly connection: HttpConnection;
@@ -13,11 +13,7 @@ export interface Drive {
   readonly durationMs: number;
   /** Called between warm-up and measurement; what it gives is called at the end. */
   readonly begin: () => () => void;
-}
-
-export interface Driven {
-  /** Requests answered a second. */
-  readonly rate: number;
+  /** Takes the time of every request that counts. */
   readonly durations: Durations;
 }
 
@@ -25,8 +21,8 @@ export interface Driven {
  * Every sender sends its next request as soon as the last one is answered. Counted are the requests answered between
  * warm-up and end. Throws TargetFault at the first answer that is not 200: the rate of refusals means nothing.
  */
-export async function driveSenders(senders: readonly Sender[], drive: Drive): Promise<Driven> {
-  const durations = new Durations();
+export async function driveSenders(senders: readonly Sender[], drive: Drive): Promise<void> {
+  const { durations } = drive;
   const fromMs = performance.now() + drive.warmUpMs;
   const untilMs = fromMs + drive.durationMs;
   let end: (() => void) | undefined;
@@ -55,5 +51,4 @@ export async function driveSenders(senders: readonly Sender[], drive: Drive): Pr
   end?.();
   const failed = ends.find((row) => row.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  return { rate: durations.count / (drive.durationMs / 1000), durations };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { attempt, type BenchContext } from '../bench-context.ts';
 import { TargetFault } from '../faults.ts';
+import { Durations } from '../report/durations.ts';
 import { driveSenders } from './drive-senders.ts';
 import { closeSenders, prepareSenders } from './send.ts';
 
@@ -34,7 +35,11 @@ async function load(context: BenchContext): Promise<void> {
   for (const [subject, senders] of await prepareSenders(context, SCENARIO)) {
     context.progress.begin(`${subject.name}: load of ${senders.length} senders`);
     await attempt(context, { scenario: SCENARIO, subject }, async () => {
-      await driveSenders(senders, { ...context.options, begin: () => () => undefined });
+      await driveSenders(senders, {
+        ...context.options,
+        begin: () => () => undefined,
+        durations: new Durations(),
+      });
     });
     closeSenders(senders);
   }

@@ -3,6 +3,7 @@ import { HttpConnection } from '../http/http-connection.ts';
 import { inParallel } from '../in-parallel.ts';
 import type { Homeserver } from '../matrix/homeserver.ts';
 import { sendPath } from '../matrix/matrix-user.ts';
+import { Durations } from '../report/durations.ts';
 import type { Unit } from '../report/report.ts';
 import type { Subject } from '../targets/subject.ts';
 import { driveSenders, type Sender } from './drive-senders.ts';
@@ -11,6 +12,8 @@ export const SENDER_COUNTS: readonly number[] = [1, 8, 64];
 export const MOST_SENDERS = 64;
 
 const SCENARIO = 'send';
+/** Parts of one measurement. */
+const TURNS = 4;
 /** Joins at once. */
 const MAX_JOINING = 8;
 
@@ -20,20 +23,10 @@ const TEXT = 'The quick brown fox jumps over the lazy dog, then naps under the o
 /** Where the floor program answers at once. */
 const EMPTY_PATH = '/empty';
 
-/** Rate and latency of messages: subjects take turns at each number of senders, so that they share the weather. */
+/** Rate and latency of messages. */
 export async function measureSend(context: BenchContext): Promise<void> {
   const ready = await prepareSenders(context, SCENARIO);
-  for (const count of SENDER_COUNTS) {
-    for (const [subject, senders] of ready) {
-      await attempt(context, { scenario: SCENARIO, subject }, () =>
-        measure(context, {
-          subject,
-          label: `${count} sender${count === 1 ? '' : 's'}`,
-          senders: senders.slice(0, count),
-        }),
-      );
-    }
-  }
+  for (const count of SENDER_COUNTS) await measureInTurns(context, ready, count);
   const floor = context.subjects.find(({ kind }) => kind === 'floor');
   if (floor !== undefined) {
     await attempt(context, { scenario: SCENARIO, subject: floor }, () => measureCeiling(context, floor));
@@ -60,28 +53,52 @@ export function closeSenders(senders: readonly Sender[]): void {
   for (const { connection } of senders) connection.close();
 }
 
-interface SendRun {
-  readonly subject: Subject;
-  readonly label: string;
-  readonly senders: readonly Sender[];
+/** Short turns instead of one long one: what disturbs the machine meanwhile disturbs all subjects alike. */
+async function measureInTurns(
+  context: BenchContext,
+  ready: ReadonlyMap<Subject, readonly Sender[]>,
+  count: number,
+): Promise<void> {
+  const { options, progress, intervals } = context;
+  const label = `${count} sender${count === 1 ? '' : 's'}`;
+  const measured = new Map([...ready.keys()].map((subject) => [subject, new Durations()]));
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const [subject, durations] of measured) {
+      progress.begin(`${subject.name}: ${label}, turn ${turn + 1} of ${TURNS}`);
+      const drive = {
+        warmUpMs: turn === 0 ? options.warmUpMs : options.warmUpMs / TURNS,
+        durationMs: options.durationMs / TURNS,
+        begin: () => (count === MOST_SENDERS ? intervals.begin(SCENARIO, subject) : () => undefined),
+        durations,
+      };
+      const senders = ready.get(subject)?.slice(0, count) ?? [];
+      const isMeasured = await attempt(context, { scenario: SCENARIO, subject }, () => driveSenders(senders, drive));
+      if (!isMeasured) measured.delete(subject);
+    }
+  }
+  for (const [subject, durations] of measured) addFigures(context, { subject, label, durations });
 }
 
-async function measure(context: BenchContext, { subject, label, senders }: SendRun): Promise<void> {
-  const { options, progress, report, intervals } = context;
-  progress.begin(`${subject.name}: ${label}`);
-  const { rate, durations } = await driveSenders(senders, {
-    ...options,
-    begin: () => (senders.length === MOST_SENDERS ? intervals.begin(SCENARIO, subject) : () => undefined),
-  });
+interface Sent {
+  readonly subject: Subject;
+  readonly label: string;
+  readonly durations: Durations;
+}
+
+function addFigures({ report, options }: BenchContext, { subject, label, durations }: Sent): void {
   const [p50, p99] = durations.percentiles(0.5, 0.99);
   const figures: readonly [string, Unit, number][] = [
-    ['rate', '/s', rate],
+    ['rate', '/s', rateOf(durations, options.durationMs)],
     ['p50', 'ms', p50],
     ['p99', 'ms', p99],
   ];
   for (const [name, unit, value] of figures) {
     report.add({ scenario: SCENARIO, name: `${label}, ${name}`, unit, subject, value });
   }
+}
+
+function rateOf({ count }: Durations, durationMs: number): number {
+  return count / (durationMs / 1000);
 }
 
 /** How many requests the bench itself can drive, against answers that cost nearly nothing. */
@@ -91,10 +108,11 @@ async function measureCeiling({ options, progress, report }: BenchContext, floor
     ...sender,
     request: (index: number) => ({ ...sender.request(index), path: EMPTY_PATH }),
   }));
-  const { rate } = await driveSenders(senders, { ...options, begin: () => () => undefined });
+  const durations = new Durations();
+  await driveSenders(senders, { ...options, begin: () => () => undefined, durations });
   closeSenders(senders);
   const name = `${MOST_SENDERS} senders, ceiling of the bench`;
-  report.add({ scenario: SCENARIO, name, unit: '/s', subject: floor, value: rate });
+  report.add({ scenario: SCENARIO, name, unit: '/s', subject: floor, value: rateOf(durations, options.durationMs) });
 }
 
 function floorSenders({ url }: Subject): Sender[] {

@@ -10,8 +10,8 @@ import { WaitingClient } from './waiting-client.ts';
 const SCENARIO = 'sync-fanout';
 /** Joins and first syncs at once. */
 const MAX_PREPARING = 8;
-/** Rounds that do not count, before those that do. */
-const WARM_UP_ROUNDS = 3;
+/** Rounds that do not count, before those that do; not more than those. */
+const MAX_WARM_UP_ROUNDS = 3;
 /** Between two rounds: every client has asked again, and the target has nothing left to do. */
 const SETTLE_MS = 1_000;
 /** A client that has not got the event by then has lost it. */
@@ -48,15 +48,16 @@ async function measure(context: BenchContext, homeserver: Homeserver): Promise<v
   }
   const fanout = await prepare(context, homeserver);
   const failure = watch(fanout.clients);
-  const bar = progress.begin(`${subject.name}: rounds`, WARM_UP_ROUNDS + options.rounds);
+  const warmUpRounds = Math.min(MAX_WARM_UP_ROUNDS, options.rounds);
+  const bar = progress.begin(`${subject.name}: rounds`, warmUpRounds + options.rounds);
   const rounds: Float64Array[] = [];
   try {
-    for (let round = 0; round < WARM_UP_ROUNDS + options.rounds; round++) {
+    for (let round = 0; round < warmUpRounds + options.rounds; round++) {
       await Promise.race([pause(SETTLE_MS), failure]);
-      const end = round < WARM_UP_ROUNDS ? undefined : context.intervals.begin(SCENARIO, subject);
+      const end = round < warmUpRounds ? undefined : context.intervals.begin(SCENARIO, subject);
       const receipts = await Promise.race([deliver(fanout, round, hasStickyEvents), failure]);
       end?.();
-      if (round >= WARM_UP_ROUNDS) rounds.push(receipts);
+      if (round >= warmUpRounds) rounds.push(receipts);
       bar.advance();
     }
   } finally {

@@ -23,14 +23,23 @@ export interface ChildToStart {
   /** Arguments of Node. */
   readonly args: readonly string[];
   readonly directory: string;
+  /** Ends the child, also when the bench is interrupted while it waits for it. */
+  readonly resources: AsyncDisposableStack;
 }
 
 /**
  * Starts a program on this runtime, and waits until it prints the address that it listens on. Throws UsageFault with
  * the end of its output.
  */
-export async function startChild({ name, args, directory }: ChildToStart): Promise<Child> {
-  const child = spawn(process.execPath, args, { cwd: directory, stdio: ['pipe', 'pipe', 'pipe'] });
+export async function startChild({ name, args, directory, resources }: ChildToStart): Promise<Child> {
+  // A group of its own: the bench passes signals on when it has put down what it holds.
+  const child = spawn(process.execPath, args, { cwd: directory, stdio: 'pipe', detached: true });
+  let isStopping = false;
+  const stop = () => {
+    isStopping = true;
+    return stopChild(child);
+  };
+  resources.defer(stop);
   const output: string[] = [];
   const url = await new Promise<URL>((resolve, reject) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), MAX_START_MS);
@@ -47,12 +56,9 @@ export async function startChild({ name, args, directory }: ChildToStart): Promi
     });
   });
   // Its clients only see a closed connection; what it said last is the reason.
-  const tellEnd = () => process.stderr.write(`\n${name} ended by itself: ${output.join('\n')}\n`);
-  child.once('close', tellEnd);
-  const stop = () => {
-    child.off('close', tellEnd);
-    return stopChild(child);
-  };
+  child.once('close', () => {
+    if (!isStopping) process.stderr.write(`\n${name} ended by itself: ${output.join('\n')}\n`);
+  });
   return { url, processId: child.pid ?? 0, stop };
 }
 

@@ -10,10 +10,11 @@ export interface LimpetPlace {
   readonly directory: string;
   /** Where the CPU profiles of its threads go, if wanted. */
   readonly profileDirectory: string | undefined;
+  readonly resources: AsyncDisposableStack;
 }
 
 /** Starts this repository's server on a free port, with open registration and without rate limits. */
-export function startLimpet({ directory, profileDirectory }: LimpetPlace): Promise<Child> {
+export function startLimpet({ directory, profileDirectory, resources }: LimpetPlace): Promise<Child> {
   const configPath = join(directory, 'limpet.yaml');
   writeFileSync(configPath, configuration(directory));
   const profiling = profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
@@ -21,6 +22,7 @@ export function startLimpet({ directory, profileDirectory }: LimpetPlace): Promi
     name: 'Limpet',
     args: [...profiling, PROGRAM, 'serve', '--config', configPath],
     directory,
+    resources,
   });
 }
 
