@@ -1,5 +1,6 @@
 import type { Endpoint } from '@limpet/protocol/endpoint';
 import type { Session } from '../../src/services/accounts/sessions.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import { createManualWorld } from '../support/manual-world.ts';
 import {
   createTestServer,
@@ -20,8 +21,10 @@ export interface HostileWorld {
   readonly roomId: string;
   /** What Alice said. */
   readonly eventId: string;
-  /** Names of path parameters and fields, with values that exist. */
+  /** Names of path parameters, with values that exist. */
   readonly known: Readonly<Record<string, string>>;
+  /** Names of fields of bodies, with values that do something. */
+  readonly fields: Readonly<Record<string, unknown>>;
   /** The first path of the endpoint with good values, or these, as they go into a URL. */
   pathOf(endpoint: Endpoint, raw?: Readonly<Record<string, string>>): string;
   /** Alice's access token. */
@@ -51,16 +54,47 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     stateKey: 'key',
     txnId: 'transaction',
     userId: alice.userId,
-    user_id: bob.userId,
     deviceId: alice.deviceId,
-    type: 'org.example.type',
     keyName: 'displayname',
     receiptType: 'm.read',
     scope: 'global',
     kind: 'override',
     ruleId: '.m.rule.master',
+    type: 'org.example.type',
     tag: 'u.tag',
     filterId: '0',
+  };
+  const fields = {
+    user_id: bob.userId,
+    messages: { [alice.userId]: { '*': { text: 'Hello' } } },
+    device_keys: {
+      user_id: alice.userId,
+      device_id: alice.deviceId,
+      algorithms: ['m.olm.v1.curve25519-aes-sha2'],
+      keys: { [`ed25519:${alice.deviceId}`]: 'key' },
+      signatures: { [alice.userId]: { [`ed25519:${alice.deviceId}`]: 'signature' } },
+    },
+    one_time_keys: { 'signed_curve25519:AAAA': { key: 'key' } },
+    fallback_keys: { 'signed_curve25519:BBBB': { key: 'key', fallback: true } },
+    'm.fully_read': sent.event_id,
+    'm.read': sent.event_id,
+    'm.read.private': sent.event_id,
+    creation_content: {},
+    power_level_content_override: {},
+    initial_state: [{ type: 'm.room.topic', state_key: '', content: { topic: 'text' } }],
+    room_version: '12',
+    invite: [],
+    invite_3pid: [],
+    third_party_signed: undefined,
+    password: 'a long password',
+    new_password: 'a long password',
+    username: 'somebody',
+    room_alias_name: 'name',
+    displayname: 'Alice',
+    filter: {},
+    room_id: roomId,
+    actions: ['notify'],
+    conditions: [{ kind: 'event_match', key: 'type', pattern: 'm.*' }],
   };
   let { accessToken } = alice;
   const defaults: Readonly<Record<string, string>> = known;
@@ -72,6 +106,7 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     roomId,
     eventId: String(sent.event_id),
     known: defaults,
+    fields,
     pathOf(endpoint, raw = {}) {
       return endpoint.paths[0].replaceAll(/\{([A-Za-z]+)\}/g, (_match, name: string) => {
         return raw[name] ?? encodeURIComponent(defaults[name] ?? 'x');
@@ -80,16 +115,17 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     token: () => accessToken,
     async repair() {
       const { status, body } = await server.request('GET', `${V3}/joined_rooms`, { token: accessToken });
-      if (status === 401) accessToken = await logIn(server);
+      if (status === 401) accessToken = await logIn(server, alice.deviceId);
       if (Array.isArray(body.joined_rooms) && body.joined_rooms.includes(roomId)) return;
       await server.ok('POST', `${V3}/join/${roomId}`, { token: accessToken });
     },
   };
 }
 
-async function logIn(server: TestServer): Promise<string> {
+/** On the same device. */
+async function logIn(server: TestServer, deviceId: string): Promise<string> {
   const identifier = { type: 'm.id.user', user: 'alice' };
-  const body = { type: 'm.login.password', identifier, password: 'password of alice' };
+  const body = { type: 'm.login.password', identifier, password: 'password of alice', device_id: deviceId };
   return String((await server.ok('POST', `${V3}/login`, { body })).access_token);
 }
 
@@ -107,12 +143,17 @@ export interface Outcome {
 
 /** No 5xx, CORS, a refusal explains itself, shows no stack, and has written nothing. */
 export async function tryRequest({ storage, request }: TestServer, trial: Trial): Promise<Outcome> {
-  const batches = storage.tally.batches;
+  const before = written(storage);
   const answer = await request(trial.method, trial.path, trial.request);
   const faults = faultsOf(answer);
-  if (answer.status >= 400 && storage.tally.batches !== batches) faults.push('was refused and wrote something');
+  if (answer.status >= 400 && written(storage) !== before) faults.push('was refused and wrote something');
   const said = JSON.stringify(answer.body).slice(0, 200);
   return { answer, faults: faults.map((fault) => `${trial.method} ${trial.path.slice(0, 200)}: ${fault} ${said}`) };
+}
+
+/** Changes whenever a row is written or a change is published; not with a number that is taken and never used. */
+function written({ tally, stream }: Storage): string {
+  return [tally.statements, ...stream.current().values()].join();
 }
 
 function faultsOf({ status, headers, body, text }: TestResponse): string[] {

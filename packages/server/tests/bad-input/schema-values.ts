@@ -1,4 +1,5 @@
 import type { TSchema } from 'typebox';
+import { seededRandom } from '../support/seeded-random.ts';
 
 /**
  * Good and bad values made from the schemas of endpoints, so that what is described is also tried.
@@ -43,8 +44,14 @@ const ODD_TEXTS = [
   '$',
   'x'.repeat(256),
   'é'.repeat(20_000),
+  mixedText(4_000),
 ];
 const ODD_INTEGERS = [0, -1, 2 ** 31, 2 ** 53 - 1, -(2 ** 53), 2 ** 60, 1e300];
+
+/** Text that nothing compresses: PostgreSQL takes no more than 2,704 bytes of such into an index. */
+export function mixedText(length: number): string {
+  return Buffer.from(seededRandom(1).bytes(length)).toString('base64url').slice(0, length);
+}
 
 /** A value with all that the schema names, by `known` names where there are any. */
 export function goodValue(schema: TSchema, known: Readonly<Record<string, unknown>> = {}): unknown {

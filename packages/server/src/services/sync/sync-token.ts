@@ -79,15 +79,17 @@ function parseRests(rests: readonly string[]): Rests | undefined {
 
 /** A place between events of one room's timeline: what is older has a `room_index` up to this. */
 export function formatTimelineToken(roomIndex: number, databaseTag: string): string {
-  return `t1_${databaseTag}_${roomIndex < 0 ? `m${base36(-roomIndex)}` : base36(roomIndex)}`;
+  return `t1_${databaseTag}_${base36(roomIndex)}`;
 }
 
 /** The `room_index` of a timeline token; `undefined` if this is none of ours (it may be a sync token). */
 export function parseTimelineToken(text: string, databaseTag: string): number | undefined {
   const [kind, tag, index, ...rest] = text.split('_');
   if (kind !== 't1' || tag !== databaseTag || index === undefined || rest.length > 0) return undefined;
-  const value = parseBase36(index.startsWith('m') ? index.slice(1) : index);
-  return value !== undefined && index.startsWith('m') ? -value : value;
+  // Backfilled events stand below zero.
+  const isNegative = index.startsWith('-');
+  const value = parseBase36(isNegative ? index.slice(1) : index);
+  return value !== undefined && isNegative ? -value : value;
 }
 
 function formatCursor({ passed, delivered }: StickyCursor): string {

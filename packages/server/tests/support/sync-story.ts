@@ -1,0 +1,181 @@
+import type { JsonObject } from '@limpet/protocol/json';
+import type { Session } from '../../src/services/accounts/sessions.ts';
+import { createManualWorld, type ManualWorld } from './manual-world.ts';
+import { type SyncAnswer, SyncingClient } from './syncing-client.ts';
+import { createTestServer, type Method, type TestResponse, type TestServer } from './test-server.ts';
+
+/** A server whose time stands still, its users, and what they do: the words that stories of `/sync` are told in. */
+export class SyncStory {
+  readonly world: ManualWorld;
+  server: TestServer;
+  #first: TestServer;
+  #transactions = 0;
+
+  constructor(world: ManualWorld, server: TestServer) {
+    this.world = world;
+    this.server = server;
+    this.#first = server;
+  }
+
+  static async begin(config: Readonly<Record<string, unknown>> = {}): Promise<SyncStory> {
+    const world = createManualWorld();
+    return new SyncStory(world, await createTestServer({ world, config }));
+  }
+
+  async end(): Promise<void> {
+    if (this.server !== this.#first) await this.server.stop();
+    await this.#first.stop();
+  }
+
+  /** Another process goes on with the same database. */
+  async restart(): Promise<TestServer> {
+    await this.server.server.stop();
+    this.server = await createTestServer({ world: this.world, storage: this.#first.storage, seed: 2 });
+    return this.server;
+  }
+
+  user(name: string): Promise<Session> {
+    return this.server.createUser(name);
+  }
+
+  client(session: Session, filter?: JsonObject): SyncingClient {
+    return new SyncingClient(this.server, session, filter);
+  }
+
+  ask(session: Session, method: Method, path: string, body?: JsonObject): Promise<TestResponse> {
+    const request = { token: session.accessToken, ...(body === undefined ? {} : { body }) };
+    return this.server.request(method, `/_matrix/client/v3${path}`, request);
+  }
+
+  async do(session: Session, method: Method, path: string, body?: JsonObject): Promise<JsonObject> {
+    const { status, body: answer, text } = await this.ask(session, method, path, body);
+    if (status !== 200) throw new Error(`${method} ${path} answered ${status}: ${text}`);
+    return answer;
+  }
+
+  async room(session: Session, body: JsonObject = { preset: 'public_chat' }): Promise<string> {
+    return String((await this.do(session, 'POST', '/createRoom', body)).room_id);
+  }
+
+  async join(session: Session, roomId: string): Promise<void> {
+    await this.do(session, 'POST', `/join/${encodeURIComponent(roomId)}`, {});
+  }
+
+  async leave(session: Session, roomId: string): Promise<void> {
+    await this.#inRoom(session, roomId, 'leave', {});
+  }
+
+  async forget(session: Session, roomId: string): Promise<void> {
+    await this.#inRoom(session, roomId, 'forget', {});
+  }
+
+  /** Invites, kicks, bans or unbans. */
+  async put(session: Session, roomId: string, action: 'invite' | 'kick' | 'ban' | 'unban', who: Session) {
+    await this.#inRoom(session, roomId, action, { user_id: who.userId });
+  }
+
+  /** A message; its event ID. */
+  async say(session: Session, roomId: string, body: string, extra: JsonObject = {}): Promise<string> {
+    const content = { msgtype: 'm.text', body, ...extra };
+    return this.send(session, roomId, 'm.room.message', content);
+  }
+
+  async sayMany(session: Session, roomId: string, count: number): Promise<string[]> {
+    const sent: string[] = [];
+    for (let number = 0; number < count; number += 1) sent.push(await this.say(session, roomId, `message ${number}`));
+    return sent;
+  }
+
+  async send(session: Session, roomId: string, type: string, content: JsonObject): Promise<string> {
+    this.#transactions += 1;
+    const path = `/rooms/${encodeURIComponent(roomId)}/send/${type}/t${this.#transactions}`;
+    return String((await this.do(session, 'PUT', path, content)).event_id);
+  }
+
+  async setState(session: Session, roomId: string, type: string, content: JsonObject, key = ''): Promise<string> {
+    const path = `/rooms/${encodeURIComponent(roomId)}/state/${type}/${encodeURIComponent(key)}`;
+    return String((await this.do(session, 'PUT', path, content)).event_id);
+  }
+
+  async setTopic(session: Session, roomId: string, topic: string): Promise<string> {
+    return this.setState(session, roomId, 'm.room.topic', { topic });
+  }
+
+  async setAccountData(session: Session, type: string, content: JsonObject, roomId?: string): Promise<void> {
+    const room = roomId === undefined ? '' : `/rooms/${encodeURIComponent(roomId)}`;
+    await this.do(session, 'PUT', `/user/${encodeURIComponent(session.userId)}${room}/account_data/${type}`, content);
+  }
+
+  async read(session: Session, roomId: string, eventId: string, { type = 'm.read', ...body }: JsonObject = {}) {
+    await this.#inRoom(session, roomId, `receipt/${type}/${encodeURIComponent(eventId)}`, body);
+  }
+
+  async type(session: Session, roomId: string, timeoutMs: number | false): Promise<void> {
+    const path = `/rooms/${encodeURIComponent(roomId)}/typing/${encodeURIComponent(session.userId)}`;
+    const body = timeoutMs === false ? { typing: false } : { typing: true, timeout: timeoutMs };
+    await this.do(session, 'PUT', path, body);
+  }
+
+  /** A second device of a user. */
+  async login(name: string): Promise<Session> {
+    const body = {
+      type: 'm.login.password',
+      identifier: { type: 'm.id.user', user: name },
+      password: `password of ${name}`,
+    };
+    const answer = await this.server.ok('POST', '/_matrix/client/v3/login', { body });
+    return {
+      userId: answer.user_id,
+      deviceId: answer.device_id,
+      accessToken: answer.access_token,
+    } as unknown as Session;
+  }
+
+  /** All that goes back from a token, page by page, newest first. */
+  async pagesBack(session: Session, roomId: string, from: string, limit = 7): Promise<JsonObject[]> {
+    const events: JsonObject[] = [];
+    let token: string | undefined = from;
+    while (token !== undefined) {
+      const path = `/rooms/${encodeURIComponent(roomId)}/messages?dir=b&limit=${limit}&from=${token}`;
+      const page: JsonObject = await this.do(session, 'GET', path);
+      events.push(...(page.chunk as JsonObject[]));
+      token = page.end as string | undefined;
+    }
+    return events;
+  }
+
+  /** Lets whatever is under way come to rest. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async #inRoom(session: Session, roomId: string, path: string, body: JsonObject): Promise<void> {
+    await this.do(session, 'POST', `/rooms/${encodeURIComponent(roomId)}/${path}`, body);
+  }
+}
+
+interface Section {
+  readonly events?: readonly JsonObject[];
+}
+
+/** The events of one section of a room, or of the whole answer. */
+export function eventsOf(section: unknown): readonly JsonObject[] {
+  return (section as Section | undefined)?.events ?? [];
+}
+
+export function idsOf(section: unknown): unknown[] {
+  return eventsOf(section).map((event) => event.event_id);
+}
+
+/** What a section says of one type, by state key. */
+export function contentsOf(section: unknown, type: string): JsonObject {
+  const found = eventsOf(section).filter((event) => event.type === type);
+  return Object.fromEntries(found.map((event) => [String(event.state_key ?? ''), event.content ?? null]));
+}
+
+/** All that an answer tells beside its token and what stands in every answer. */
+export function newsIn({ body }: SyncAnswer): string[] {
+  const always = ['next_batch', 'device_one_time_keys_count', 'device_unused_fallback_key_types'];
+  const unstable = 'org.matrix.msc2732.device_unused_fallback_key_types';
+  return Object.keys(body).filter((name) => !always.includes(name) && name !== unstable);
+}
