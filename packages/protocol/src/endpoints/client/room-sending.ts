@@ -2,6 +2,7 @@ import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/stick
 import { Type } from 'typebox';
 import { defineEndpoint } from '../../endpoint.ts';
 import { anyJsonObject } from './json-object-schema.ts';
+import { transactionId } from './transaction-id-schema.ts';
 import { v3AndR0 } from './version-paths.ts';
 
 /** Specification: client-server API, "Sending events to a room" and "Redactions"; MSC4354 for the sticky parameter. */
@@ -18,6 +19,7 @@ export const sendMessageEvent = defineEndpoint({
   paths: v3AndR0('/rooms/{roomId}/send/{eventType}/{txnId}'),
   authentication: 'access token',
   summary: 'Send an event',
+  pathParameters: Type.Object({ roomId: Type.String(), eventType: Type.String(), txnId: transactionId }),
   query: Type.Object({
     [STABLE_STICKY_NAMES.queryParameter]: stickyDuration,
     [UNSTABLE_STICKY_NAMES.queryParameter]: stickyDuration,
@@ -51,6 +53,7 @@ export const redactEvent = defineEndpoint({
   paths: v3AndR0('/rooms/{roomId}/redact/{eventId}/{txnId}'),
   authentication: 'access token',
   summary: 'Take the content of an event away',
+  pathParameters: Type.Object({ roomId: Type.String(), eventId: Type.String(), txnId: transactionId }),
   body: Type.Object({ reason: Type.Optional(Type.String()) }),
   response: sent,
 });

@@ -1,3 +1,4 @@
+import { asEventId } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
@@ -61,10 +62,11 @@ function checkThreadId({ type, threadId }: ReadMarker): string | undefined {
   if (type === 'm.fully_read') {
     throw new MatrixError('M_INVALID_PARAM', 'm.fully_read is of the whole room and takes no "thread_id".');
   }
-  if (typeof threadId !== 'string' || threadId === '') {
+  const checked = threadId === 'main' ? threadId : asEventId(threadId);
+  if (checked === undefined) {
     throw new MatrixError('M_INVALID_PARAM', '"thread_id" must be "main" or the event ID of a thread\'s root.');
   }
-  return threadId;
+  return checked;
 }
 
 async function eventOfTimeline(

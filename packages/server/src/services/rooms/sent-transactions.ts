@@ -38,7 +38,8 @@ export class SentTransactions {
 
   /** Does `send` unless it was done before; the event ID. `nowMs` is the wall clock. */
   once(key: TransactionKey, nowMs: number, send: (record: RecordTransaction) => Promise<string>): Promise<string> {
-    const text = [key.userId, key.deviceId, key.scope, key.transactionId].join('\0');
+    // As JSON: what a client puts into types and IDs must not move where one ends.
+    const text = JSON.stringify([key.userId, key.deviceId, key.scope, key.transactionId]);
     const known = this.#recent.get(text);
     if (known !== undefined) return known;
     const sending = this.#send(key, nowMs, send);
