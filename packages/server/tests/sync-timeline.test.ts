@@ -104,7 +104,7 @@ describe('the timeline of a joined room', () => {
     const seen: unknown[] = [];
     for (const client of clients) {
       const [event] = eventsOf((await client.sync()).room(room).timeline);
-      seen.push((event?.unsigned as Record<string, unknown>).transaction_id);
+      seen.push((event?.unsigned as Record<string, unknown> | undefined)?.transaction_id);
     }
     expect(seen).toEqual(['t1', undefined, undefined]);
   });

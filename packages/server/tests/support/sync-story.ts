@@ -1,5 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import type { Session } from '../../src/services/accounts/sessions.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import type { StreamVector } from '../../src/storage/stream.ts';
 import { createManualWorld, type ManualWorld } from './manual-world.ts';
 import { type SyncAnswer, SyncingClient } from './syncing-client.ts';
 import { createTestServer, type Method, type TestResponse, type TestServer } from './test-server.ts';
@@ -27,10 +29,11 @@ export class SyncStory {
     await this.#first.stop();
   }
 
-  /** Another process goes on with the same database. */
+  /** Another process goes on with the same database; it remembers nothing of the stream. */
   async restart(): Promise<TestServer> {
     await this.server.server.stop();
-    this.server = await createTestServer({ world: this.world, storage: this.#first.storage, seed: 2 });
+    const storage = withoutTail(this.#first.storage);
+    this.server = await createTestServer({ world: this.world, storage, seed: 2 });
     return this.server;
   }
 
@@ -144,6 +147,14 @@ export class SyncStory {
     return events;
   }
 
+  /** Device keys for a device: its user's devices changed. */
+  async uploadKeys({ userId, deviceId, ...session }: Session): Promise<void> {
+    const keys = { [`ed25519:${deviceId}`]: 'key' };
+    const signatures = { [userId]: { [`ed25519:${deviceId}`]: 'signature' } };
+    const device = { user_id: userId, device_id: deviceId, algorithms: ['m.megolm.v1.aes-sha2'], keys, signatures };
+    await this.do({ userId, deviceId, ...session }, 'POST', '/keys/upload', { device_keys: device });
+  }
+
   /** Lets whatever is under way come to rest. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -152,6 +163,14 @@ export class SyncStory {
   async #inRoom(session: Session, roomId: string, path: string, body: JsonObject): Promise<void> {
     await this.do(session, 'POST', `/rooms/${encodeURIComponent(roomId)}/${path}`, body);
   }
+}
+
+function withoutTail(storage: Storage): Storage {
+  const { stream } = storage;
+  const floor = stream.current();
+  const isBefore = (vector: StreamVector) => [...floor].some(([writer, last]) => (vector.get(writer) ?? 0) < last);
+  const since = (vector: StreamVector) => (isBefore(vector) ? undefined : stream.since(vector));
+  return { ...storage, stream: { ...stream, since } };
 }
 
 interface Section {

@@ -3,8 +3,9 @@ import type { Stream, StreamVector } from '../../storage/stream.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import type { TimelinePage, TimelineQuery, TimelineReader } from '../rooms/timeline.ts';
 
-/** Pages kept until the next publication. */
+/** Pages, and places of vectors in rooms, kept until the next publication. */
 const MAX_PAGES = 1_000;
+const MAX_PLACES = 1_000;
 
 /**
  * A timeline that reads a page once for all who ask before anything else is published: a thousand clients that wait in
@@ -13,28 +14,37 @@ const MAX_PAGES = 1_000;
 export class MomentaryTimeline implements TimelineReader {
   readonly #timeline: TimelineReader;
   readonly #pages = new LRUCache<string, Promise<TimelinePage>>({ max: MAX_PAGES });
+  readonly #places = new LRUCache<string, Promise<number>>({ max: MAX_PLACES });
 
   constructor(timeline: TimelineReader, stream: Stream) {
     this.#timeline = timeline;
-    stream.follow(() => this.#pages.clear());
+    stream.follow(() => {
+      this.#pages.clear();
+      this.#places.clear();
+    });
   }
 
   page(query: TimelineQuery): Promise<TimelinePage> {
     if (query.filter !== undefined) return this.#timeline.page(query);
     const { room, after, before, limit, direction } = query;
     const key = `${room.nid} ${after} ${before} ${limit} ${direction}`;
-    const known = this.#pages.get(key);
-    if (known !== undefined) return known;
-    const page = this.#timeline.page(query);
-    this.#pages.set(key, page);
-    page.catch(() => {
-      // Whoever asked is told; the next one reads again.
-      if (this.#pages.peek(key) === page) this.#pages.delete(key);
-    });
-    return page;
+    return once(this.#pages, key, () => this.#timeline.page(query));
   }
 
   roomIndexAt(room: RoomRecord, vector: StreamVector): Promise<number> {
-    return this.#timeline.roomIndexAt(room, vector);
+    const key = `${room.nid} ${[...vector].join(' ')}`;
+    return once(this.#places, key, () => this.#timeline.roomIndexAt(room, vector));
   }
+}
+
+function once<Value>(kept: LRUCache<string, Promise<Value>>, key: string, read: () => Promise<Value>): Promise<Value> {
+  const known = kept.get(key);
+  if (known !== undefined) return known;
+  const reading = read();
+  kept.set(key, reading);
+  reading.catch(() => {
+    // Whoever asked is told; the next one reads again.
+    if (kept.peek(key) === reading) kept.delete(key);
+  });
+  return reading;
 }
