@@ -8,6 +8,9 @@ export interface OpenRequests {
   abortAll(): void;
 }
 
+/** One reason for all: an `abort` without one makes an exception with a stack, for every request that ends. */
+const NOBODY_WAITS = Symbol('nobody waits for this answer any more');
+
 export function createOpenRequests(): OpenRequests {
   const open = new Set<AbortController>();
   let isStopping = false;
@@ -15,13 +18,13 @@ export function createOpenRequests(): OpenRequests {
   function signalOf(response: FastifyReply['raw']): AbortSignal {
     const controller = new AbortController();
     if (isStopping) {
-      controller.abort();
+      controller.abort(NOBODY_WAITS);
       return controller.signal;
     }
     open.add(controller);
     response.once('close', () => {
       open.delete(controller);
-      controller.abort();
+      if (!response.writableFinished) controller.abort(NOBODY_WAITS);
     });
     return controller.signal;
   }
@@ -29,7 +32,7 @@ export function createOpenRequests(): OpenRequests {
   function abortAll(): void {
     isStopping = true;
     for (const controller of open) {
-      controller.abort();
+      controller.abort(NOBODY_WAITS);
     }
     open.clear();
   }

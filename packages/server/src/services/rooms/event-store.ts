@@ -13,8 +13,8 @@ import type { Storage } from '../../storage/storage.ts';
 import type { StreamVector } from '../../storage/stream.ts';
 import { type RoomEvent, type RoomRecord, readRoomEvent } from './room-event.ts';
 
-/** Events kept in memory, whatever room they are of. */
-const MAX_CACHED_EVENTS = 50_000;
+/** Events kept in memory, whatever room they are of: some 3 kB each. */
+const MAX_CACHED_EVENTS = 10_000;
 /** Rooms whose record is kept in memory. */
 const MAX_CACHED_ROOMS = 50_000;
 
