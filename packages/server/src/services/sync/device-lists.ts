@@ -1,7 +1,7 @@
 import type { MembershipChange } from '../../storage/change.ts';
-import { selectStateChanges } from '../../storage/queries/sync.ts';
 import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
+import { readMemberChanges } from './member-changes.ts';
 import type { SyncNews } from './sync-news.ts';
 import { isNews, type SyncRange } from './sync-range.ts';
 import type { SyncSources } from './sync-sources.ts';
@@ -100,21 +100,18 @@ async function sharing(
 /** Who came and went, where the stream's tail does not know. */
 async function readSteps(room: RoomRecord, range: SyncRange, sources: SyncSources): Promise<MemberStep[]> {
   const steps: MemberStep[] = [];
-  for (const { writer, after, upTo } of range.ranges) {
-    const rows = await sources.storage.read(selectStateChanges, { roomNid: room.nid, writer, after, upTo });
-    const members = rows.filter((row) => row.type === 'm.room.member');
-    const nids = members.flatMap((row) => [row.event_nid, row.previous_nid].filter((nid) => nid !== null));
-    const events = await sources.events.byNids(nids);
-    const membershipIn = (nid: number | null) => {
-      const membership = nid === null ? undefined : events.get(nid)?.pdu.content.membership;
-      return typeof membership === 'string' ? membership : undefined;
-    };
-    for (const row of members) {
-      const membership = membershipIn(row.event_nid) ?? 'leave';
-      const previous = membershipIn(row.previous_nid);
-      // A new name of somebody who was there before changes no device.
-      if (membership !== previous) steps.push({ userId: row.state_key, membership, previous });
-    }
+  const changes = await readMemberChanges(room.nid, range, sources);
+  const nids = changes.flatMap((row) => [row.event_nid, row.previous_nid].filter((nid) => nid !== null));
+  const events = await sources.events.byNids(nids);
+  const membershipIn = (nid: number | null) => {
+    const membership = nid === null ? undefined : events.get(nid)?.pdu.content.membership;
+    return typeof membership === 'string' ? membership : undefined;
+  };
+  for (const row of changes) {
+    const membership = membershipIn(row.event_nid) ?? 'leave';
+    const previous = membershipIn(row.previous_nid);
+    // A new name of somebody who was there before changes no device.
+    if (membership !== previous) steps.push({ userId: row.state_key, membership, previous });
   }
   return steps;
 }

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { selectStateChanges } from '../../storage/queries/sync.ts';
 import type { StreamVector } from '../../storage/stream.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import { readMemberChanges, wasJoinedBefore } from './member-changes.ts';
 import type { StateQuery } from './state-query.ts';
 import type { SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
@@ -36,7 +37,7 @@ export class LazyMembers {
     const given = new Set<string>();
     for (const event of state) if (event.pdu.type === 'm.room.member') given.add(event.pdu.stateKey ?? '');
     const members: RoomEvent[] = [];
-    for (const userId of wantedMembers(query)) {
+    for (const userId of [...wantedMembers(query), ...(await changedMembers(query, sources))]) {
       if (given.has(userId)) continue;
       const wasTold = (told.get(userId) ?? Number.POSITIVE_INFINITY) <= reachOf(range.since);
       if (wasTold && !isWhole && !request.filter.room.state.includeRedundantMembers) continue;
@@ -70,6 +71,17 @@ function wantedMembers({ request, timeline, isWhole, heroes }: StateQuery): Set<
     if (!introduced.has(pdu.sender)) wanted.add(pdu.sender);
   }
   return wanted;
+}
+
+/**
+ * Who changed since the token, where the whole state is given to a client that knows the room already: a whole one of
+ * these rooms (all is asked for, or the user left and came back) leaves the other members out.
+ */
+async function changedMembers({ request, room, range, isWhole }: StateQuery, sources: SyncSources): Promise<string[]> {
+  if (!isWhole || range.since === undefined) return [];
+  const changes = await readMemberChanges(room.nid, range, sources);
+  if (!(await wasJoinedBefore(changes, request.userId, sources))) return [];
+  return changes.map((change) => change.state_key);
 }
 
 function membersIn(timeline: readonly RoomEvent[]): string[] {

@@ -1,7 +1,7 @@
-import { selectStateChanges } from '../../storage/queries/sync.ts';
 import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 import type { LazyMembers } from './lazy-members.ts';
+import { readMemberChanges, wasJoinedBefore } from './member-changes.ts';
 import { readStateSection } from './state-section.ts';
 import { isNews, rangeUpTo, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
@@ -57,7 +57,8 @@ export async function readLeftRoom(
   }
   const upToParting = rangeUpTo(range, parting.place);
   const there = { request, room, range: upToParting };
-  const isNewToUser = isInitial || !(await wasJoinedBefore(upToParting, membership, sources));
+  const changes = isInitial ? [] : await readMemberChanges(room.nid, upToParting, sources);
+  const isNewToUser = isInitial || !(await wasJoinedBefore(changes, request.userId, sources));
   const timeline = await readTimeline({ ...there, membership, isNewToUser }, sources);
   const { events, last, isLimited, startsAfter } = timeline;
   const state = await readStateSection(
@@ -74,22 +75,6 @@ export async function readLeftRoom(
     lazy,
   );
   return { room, timeline: events, isLimited, startsAfter, state };
-}
-
-/** Was the user in the room when the range began? His first member event in it says what he was before. */
-async function wasJoinedBefore(
-  range: SyncRange,
-  { roomNid, userId }: MembershipRecord,
-  sources: SyncSources,
-): Promise<boolean> {
-  for (const { writer, after, upTo } of range.ranges) {
-    const changes = await sources.storage.read(selectStateChanges, { roomNid, writer, after, upTo });
-    const first = changes.find((change) => change.type === 'm.room.member' && change.state_key === userId);
-    if (first === undefined) continue;
-    const nid = first.previous_nid ?? 0;
-    return (await sources.events.byNids([nid])).get(nid)?.pdu.content.membership === 'join';
-  }
-  return true;
 }
 
 function neverThere(room: RoomRecord, member: RoomEvent | undefined): LeftRoom {
