@@ -58,6 +58,7 @@ export class Story {
       story.roomIds.push(String(answer.body.room_id));
       story.model.changed(room, 0, 'join');
     }
+    for (const user of story.users.keys()) await story.perform({ kind: 'sync', user });
     return story;
   }
 

@@ -1,4 +1,4 @@
-import { selectDueStickyEvents } from '../../storage/queries/sticky-events.ts';
+import { selectDueStickyEvents, selectStickyPositions } from '../../storage/queries/sticky-events.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import { compareRanks, dueAfter, rankFor, type StickyCursor, type StickyRank } from './sticky-cursor.ts';
@@ -8,6 +8,8 @@ export interface StickyQuery {
   /** The joined rooms whose sticky events are wanted, with where the user's present join of each began. */
   readonly rooms: readonly { readonly room: RoomRecord; readonly joinedPosition: number }[];
   readonly writer: number;
+  /** The position of the token that the client came with; 0 when it has none. */
+  readonly since: number;
   /** What the chain of tokens has delivered. */
   readonly cursor: StickyCursor;
   /** The position of the token that the answer will carry: nothing above it is given. */
@@ -48,7 +50,7 @@ export class DueStickyEvents {
   }
 
   async page(query: StickyQuery): Promise<StickyPage> {
-    const delivered = new Set(query.cursor.delivered);
+    const delivered = await this.#deliveredAhead(query);
     let passed = query.cursor.passed;
     for (;;) {
       const due = await this.#read(query, passed);
@@ -61,8 +63,19 @@ export class DueStickyEvents {
       if (due.length <= query.limit || last === undefined) return { events: wanted, cursor: undefined };
       passed = last.rank;
       // A stretch that held only what was delivered otherwise is no answer: go on.
-      if (wanted.length > 0) return { events: wanted, cursor: cursorAt(query, passed) };
+      if (wanted.length > 0) return { events: wanted, cursor: cursorAt(query, passed, delivered) };
     }
+  }
+
+  /** What the cursor lists; not what is of a room joined again since, where everything is due anew (C6). */
+  async #deliveredAhead({ rooms, writer, since, cursor }: StickyQuery): Promise<ReadonlySet<number>> {
+    const delivered = new Set(cursor.delivered);
+    for (const { room, joinedPosition } of rooms) {
+      if (joinedPosition <= since || delivered.size === 0) continue;
+      const among = { roomNid: room.nid, writer, positions: [...delivered] };
+      for (const { position } of await this.#storage.read(selectStickyPositions, among)) delivered.delete(position);
+    }
+    return delivered;
   }
 
   /** The first `limit` + 1 due events above the rank, over all rooms. */
@@ -89,8 +102,8 @@ export class DueStickyEvents {
 }
 
 /** The next cursor remembers what went out with a timeline and has its turn in the section still to come. */
-function cursorAt(query: StickyQuery, passed: StickyRank): StickyCursor {
-  const ahead = [...new Set([...query.cursor.delivered, ...query.inTimeline])].sort((left, right) => left - right);
+function cursorAt(query: StickyQuery, passed: StickyRank, delivered: ReadonlySet<number>): StickyCursor {
+  const ahead = [...new Set([...delivered, ...query.inTimeline])].sort((left, right) => left - right);
   // Only a room joined after the cursor's rank can bring an older event later.
   const latestJoin = query.rooms.reduce((latest, { joinedPosition }) => Math.max(latest, joinedPosition), 0);
   return { passed, delivered: ahead.filter((due) => due > passed.due || latestJoin > passed.effective) };

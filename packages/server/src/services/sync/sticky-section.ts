@@ -45,6 +45,7 @@ export async function readStickySection(query: StickySectionQuery, sources: Sync
     const page = await sources.sticky.page({
       rooms,
       writer,
+      since: request.since?.vector.get(writer) ?? 0,
       cursor: cursorOf(request, writer),
       upTo,
       limit: settings.stickyEventsPerSync,

@@ -34,6 +34,15 @@ export const selectDueStickyEvents = defineStatement<
    order by position limit :limit`,
 );
 
+/** Which of these positions are of sticky events of a room. */
+export const selectStickyPositions = defineStatement<
+  { roomNid: number; writer: number; positions: readonly number[] },
+  { position: number }
+>(
+  `select position from sticky_events
+   where room_nid = :roomNid and writer = :writer and position in (:...positions)`,
+);
+
 /** For each room the last place where a sticky event became due, and when its last one ends. */
 export const selectStickyRooms = defineStatement<
   { nowMs: number },
