@@ -132,7 +132,7 @@ function routesOf(
     ...receiptRoutes({ ephemeral }),
     ...typingRoutes({ ephemeral }),
     ...toDeviceRoutes({ encryption }),
-    ...keyRoutes({ encryption, databaseTag, current }),
+    ...keyRoutes({ encryption, sync, databaseTag, current }),
     ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current }),
   ];
 }

@@ -82,7 +82,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     sticky: { isEnabled: config.stickyEvents.enabled, names },
   });
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });
-  const encryption = new Encryption({ storage, platform, serverName, memberships });
+  const encryption = new Encryption({ storage, platform, serverName });
   const stickySweeper = new StickySweeper(platform, storage, stickyRooms);
   await stickyRooms.load(storage, platform.clock.nowMs());
   await ephemeral.start();

@@ -94,7 +94,7 @@ describe('device lists', () => {
     expect(lists(await client.sync())).toEqual({ changed: [], left: [bob.userId] });
   });
 
-  test('who joins learns of everybody in the room, and who leaves forgets them, one who is shared otherwise not', async () => {
+  test('who joins learns of everybody there, and who leaves forgets those who share no other room', async () => {
     const carol = await story.user('carol');
     const [room, other] = [await story.room(alice), await story.room(carol)];
     await story.join(carol, room);
@@ -155,6 +155,31 @@ describe('device lists', () => {
     client.moveTo(await story.restart());
     expect(lists(await client.sync())).toEqual({ changed: [carol.userId], left: [bob.userId] });
     expect(lists(await client.sync())).toBeUndefined();
+  });
+});
+
+describe('keys/changes', () => {
+  async function changes(session: Session, from: string | undefined, to: string | undefined): Promise<JsonObject> {
+    return story.do(session, 'GET', `/keys/changes?from=${from}&to=${to}`);
+  }
+
+  test('tells what device_lists told, in memory or not, and nothing of rooms that the user was never in', async () => {
+    const [carol, dave] = [await story.user('carol'), await story.user('dave')];
+    const [room, hidden] = [await story.room(alice), await story.room(dave, { preset: 'private_chat' })];
+    await story.join(bob, room);
+    const client = story.client(alice);
+    await client.sync();
+    const from = client.since;
+    await story.join(carol, room);
+    await story.leave(bob, room);
+    await story.put(dave, hidden, 'invite', alice);
+    await story.leave(alice, hidden);
+    const answer = await client.sync();
+    expect(answer.body.device_lists).toEqual({ changed: [carol.userId], left: [bob.userId] });
+    expect(await changes(alice, from, client.since)).toEqual(answer.body.device_lists);
+    expect(await changes(alice, client.since, client.since)).toEqual({ changed: [], left: [] });
+    await story.restart();
+    expect(await changes(alice, from, client.since)).toEqual(answer.body.device_lists);
   });
 });
 

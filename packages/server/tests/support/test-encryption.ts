@@ -1,10 +1,8 @@
 import { asDeviceId, parseServerName, parseUserId } from '@limpet/protocol/identifiers';
 import { Encryption } from '../../src/services/encryption/encryption.ts';
 import type { DeviceAddress } from '../../src/services/encryption/encryption-reader.ts';
-import { Memberships } from '../../src/services/rooms/memberships.ts';
 import type { PublishedChange } from '../../src/storage/change.ts';
 import { insertDevice } from '../../src/storage/queries/devices.ts';
-import { upsertMembership } from '../../src/storage/queries/memberships.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { createManualWorld } from './manual-world.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -18,8 +16,6 @@ export interface TestEncryption {
   takeChanges(): PublishedChange[];
   /** A device, with an account or not: nothing here asks for one. */
   createDevice(userId: string, deviceId: string, displayName?: string): Promise<DeviceAddress>;
-  /** Writes a membership as rooms do. */
-  setMembership(roomNid: number, userId: string, membership: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,9 +24,8 @@ export async function createTestEncryption(): Promise<TestEncryption> {
   const storage = await openTestStorage();
   const { clock, timers } = createManualWorld();
   const platform = { clock, timers, random: seededRandom(1), log: silentLog };
-  const memberships = new Memberships(storage);
   const serverName = parseServerName('localhost');
-  const encryption = new Encryption({ storage, platform, serverName, memberships });
+  const encryption = new Encryption({ storage, platform, serverName });
   let changes: PublishedChange[] = [];
   storage.stream.follow((published) => changes.push(...published));
   return {
@@ -45,15 +40,6 @@ export async function createTestEncryption(): Promise<TestEncryption> {
       const row = { userId, deviceId, displayName: displayName ?? null, createdTs: 1, address: null };
       await storage.write((transaction) => transaction.run(insertDevice, row));
       return { userId: parseUserId(userId), deviceId: asDeviceId(deviceId) ?? '' };
-    },
-    async setMembership(roomNid, userId, membership) {
-      await storage.write((transaction) => {
-        const change = { roomId: `!${roomNid}:localhost`, userId, membership, previous: undefined };
-        const position = transaction.publish({ kind: 'membership', ...change });
-        const joinedPosition = membership === 'join' ? position : null;
-        const row = { roomNid, userId, membership, eventNid: position, sender: userId, joinedPosition, position };
-        transaction.run(upsertMembership, { ...row, writer: transaction.writer });
-      });
     },
     async close() {
       await encryption.stop();

@@ -1,19 +1,21 @@
 import { claimKeys, getKeyChanges, queryKeys, uploadKeys } from '@limpet/protocol/endpoints/client/keys';
 import type { Encryption } from '../../services/encryption/encryption.ts';
+import type { SyncService } from '../../services/sync/sync-service.ts';
 import { parseSyncToken } from '../../services/sync/sync-token.ts';
-import { rangesBetween, type StreamVector } from '../../storage/stream.ts';
+import type { StreamVector } from '../../storage/stream.ts';
 import { RawJson } from '../raw-json.ts';
 import { type Route, route } from '../route.ts';
 
 export interface KeyServices {
   readonly encryption: Encryption;
+  readonly sync: SyncService;
   readonly databaseTag: string;
   /** The vector of what is published: a token beyond it is none of ours. */
   readonly current: () => StreamVector;
 }
 
 /** Specification: client-server API, "Key management API". */
-export function keyRoutes({ encryption, databaseTag, current }: KeyServices): Route[] {
+export function keyRoutes({ encryption, sync, databaseTag, current }: KeyServices): Route[] {
   return [
     route(uploadKeys, async ({ body, requester }) => {
       await encryption.deviceKeys.upload(requester, {
@@ -38,8 +40,7 @@ export function keyRoutes({ encryption, databaseTag, current }: KeyServices): Ro
     route(getKeyChanges, async ({ query, requester }) => {
       const parse = (parameter: 'from' | 'to') =>
         parseSyncToken(query[parameter], { databaseTag, current: current(), parameter });
-      const ranges = rangesBetween(parse('from').vector, parse('to').vector);
-      const { changed, left } = await encryption.deviceLists.between(requester.userId, ranges);
+      const { changed, left } = await sync.deviceLists(requester, parse('from').vector, parse('to').vector);
       return { changed: [...changed], left: [...left] };
     }),
   ];

@@ -1,10 +1,9 @@
 import type { ServerName } from '@limpet/protocol/identifiers';
 import type { Platform } from '../../platform/platform.ts';
+import { selectDeviceListChanges } from '../../storage/queries/device-lists.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { StreamRange } from '../../storage/stream.ts';
-import type { MembershipReader } from '../rooms/membership-reader.ts';
 import { DeviceKeys } from './device-keys.ts';
-import { DeviceListChanges } from './device-list-changes.ts';
 import type { DeviceAddress, EncryptionReader, KeyCounts } from './encryption-reader.ts';
 import { KeyClaims } from './key-claims.ts';
 import { KeyCountsCache } from './key-counts.ts';
@@ -15,7 +14,6 @@ export interface EncryptionParts {
   readonly storage: Storage;
   readonly platform: Platform;
   readonly serverName: ServerName;
-  readonly memberships: MembershipReader;
 }
 
 /**
@@ -26,16 +24,16 @@ export class Encryption implements EncryptionReader {
   readonly sending: ToDeviceSending;
   readonly deviceKeys: DeviceKeys;
   readonly keyClaims: KeyClaims;
-  readonly deviceLists: DeviceListChanges;
+  readonly #storage: Storage;
   readonly #counts: KeyCountsCache;
   readonly #queue: ToDeviceQueue;
 
   constructor(parts: EncryptionParts) {
-    const { storage, platform, serverName, memberships } = parts;
+    const { storage, platform, serverName } = parts;
+    this.#storage = storage;
     this.sending = new ToDeviceSending(parts);
     this.deviceKeys = new DeviceKeys(storage, serverName);
     this.keyClaims = new KeyClaims(storage, serverName);
-    this.deviceLists = new DeviceListChanges(storage, memberships);
     this.#counts = new KeyCountsCache(storage);
     this.#queue = new ToDeviceQueue(storage, platform.log);
   }
@@ -52,8 +50,9 @@ export class Encryption implements EncryptionReader {
     return this.#counts.of(device);
   }
 
-  changedUsers(ranges: readonly StreamRange[]): Promise<readonly string[]> {
-    return this.deviceLists.changedUsers(ranges);
+  async changedUsers(ranges: readonly StreamRange[]): Promise<readonly string[]> {
+    const pages = await Promise.all(ranges.map((range) => this.#storage.read(selectDeviceListChanges, { ...range })));
+    return [...new Set(pages.flat().map((row) => row.user_id))];
   }
 
   /** Finishes what runs in the background. */

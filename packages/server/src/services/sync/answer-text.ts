@@ -1,4 +1,5 @@
 import type { RoomEvent } from '../rooms/room-event.ts';
+import { inTurns } from './breathe.ts';
 import { keepFields } from './event-fields.ts';
 import type { JoinedRoom } from './joined-room.ts';
 import type { LeftRoom } from './other-rooms.ts';
@@ -53,10 +54,14 @@ export class AnswerText {
 
   async #events(events: readonly RoomEvent[], withRoomId: boolean): Promise<string> {
     if (events.length === 0) return '';
+    return (await inTurns(this.#sources.platform.timers, events, (part) => this.#texts(part, withRoomId))).join();
+  }
+
+  async #texts(events: readonly RoomEvent[], withRoomId: boolean): Promise<string[]> {
     const { userId, deviceId, filter } = this.#request;
-    if (filter.eventFormat === 'federation') return events.map((event) => JSON.stringify(event.pdu.json)).join();
+    if (filter.eventFormat === 'federation') return events.map((event) => JSON.stringify(event.pdu.json));
     const texts = await this.#sources.rooms.present(events, { userId, deviceId, withRoomId });
     const { eventFields } = filter;
-    return (eventFields === undefined ? texts : texts.map((text) => keepFields(text, eventFields))).join();
+    return eventFields === undefined ? texts : texts.map((text) => keepFields(text, eventFields));
   }
 }

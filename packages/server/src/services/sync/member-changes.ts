@@ -17,8 +17,8 @@ export async function readMemberChanges(
 }
 
 /**
- * Was the user, who is in the room at the end of the range or left it within, there when it began? Then the client knows
- * the room as it was. The user's first member event within the range says what he was before.
+ * Was the user, who is in the room at the end of the range or left it within, there when it began? Then the client
+ * knows the room as it was. The user's first member event within the range says what he was before.
  */
 export async function wasJoinedBefore(
   changes: readonly StateChangeRow[],

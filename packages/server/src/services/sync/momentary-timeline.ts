@@ -1,11 +1,9 @@
-import { LRUCache } from 'lru-cache';
 import type { Stream, StreamVector } from '../../storage/stream.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import type { TimelinePage, TimelineQuery, TimelineReader } from '../rooms/timeline.ts';
 
-/** Pages, and places of vectors in rooms, kept until the next publication. */
-const MAX_PAGES = 1_000;
-const MAX_PLACES = 1_000;
+/** Pages, and places of vectors in rooms, kept until the next publication; when there are more, it begins anew. */
+const MAX_KEPT = 1_000;
 
 /**
  * A timeline that reads a page once for all who ask before anything else is published: a thousand clients that wait in
@@ -13,8 +11,8 @@ const MAX_PLACES = 1_000;
  */
 export class MomentaryTimeline implements TimelineReader {
   readonly #timeline: TimelineReader;
-  readonly #pages = new LRUCache<string, Promise<TimelinePage>>({ max: MAX_PAGES });
-  readonly #places = new LRUCache<string, Promise<number>>({ max: MAX_PLACES });
+  readonly #pages = new Map<string, Promise<TimelinePage>>();
+  readonly #places = new Map<string, Promise<number>>();
 
   constructor(timeline: TimelineReader, stream: Stream) {
     this.#timeline = timeline;
@@ -37,14 +35,15 @@ export class MomentaryTimeline implements TimelineReader {
   }
 }
 
-function once<Value>(kept: LRUCache<string, Promise<Value>>, key: string, read: () => Promise<Value>): Promise<Value> {
+function once<Value>(kept: Map<string, Promise<Value>>, key: string, read: () => Promise<Value>): Promise<Value> {
   const known = kept.get(key);
   if (known !== undefined) return known;
+  if (kept.size >= MAX_KEPT) kept.clear();
   const reading = read();
   kept.set(key, reading);
   reading.catch(() => {
     // Whoever asked is told; the next one reads again.
-    if (kept.peek(key) === reading) kept.delete(key);
+    if (kept.get(key) === reading) kept.delete(key);
   });
   return reading;
 }

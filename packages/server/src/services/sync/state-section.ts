@@ -2,6 +2,7 @@ import { type StateChangeRow, selectStateChanges } from '../../storage/queries/s
 import { includesRoom } from '../accounts/filter.ts';
 import { eventFilterMatches } from '../rooms/event-filter-matches.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
+import { inTurns } from './breathe.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { eventFilterOf } from './section-filter.ts';
 import type { StateQuery } from './state-query.ts';
@@ -35,15 +36,30 @@ async function wholeState(query: StateQuery, sources: SyncSources): Promise<Room
   const inTimeline = new Set(request.stateAfterName !== undefined ? [] : timeline.map((event) => event.nid));
   const startsBefore = timeline[0]?.stateBefore;
   const atStart = startsBefore === undefined ? atEnd : await sources.state.snapshot(startsBefore);
-  const slots = await sources.state.slots([...atEnd.keys()]);
-  const isLazy = request.filter.room.state.lazyLoadMembers;
   const wanted: number[] = [];
-  for (const [slotNid, eventNid] of atEnd) {
-    if (isLazy && slots.get(slotNid)?.type === 'm.room.member') continue;
+  const slotNids = [...atEnd.keys()];
+  for (const slotNid of request.filter.room.state.lazyLoadMembers ? await notOfMembers(slotNids, sources) : slotNids) {
+    const eventNid = atEnd.get(slotNid) ?? 0;
     const told = inTimeline.has(eventNid) ? atStart.get(slotNid) : eventNid;
     if (told !== undefined && !inTimeline.has(told)) wanted.push(told);
   }
-  return [...(await sources.events.byNids(wanted)).values()];
+  return [...(await readEvents(wanted, sources))];
+}
+
+/** Those of these slots that are nobody's member event. */
+function notOfMembers(slotNids: readonly number[], sources: SyncSources): Promise<readonly number[]> {
+  return inTurns(sources.platform.timers, slotNids, async (part) => {
+    const slots = await sources.state.slots(part);
+    return part.filter((slotNid) => slots.get(slotNid)?.type !== 'm.room.member');
+  });
+}
+
+/** In the order of the numbers. */
+function readEvents(nids: readonly number[], sources: SyncSources): Promise<readonly RoomEvent[]> {
+  return inTurns(sources.platform.timers, nids, async (part) => {
+    const found = await sources.events.byNids(part);
+    return part.flatMap((nid) => found.get(nid) ?? []);
+  });
 }
 
 /** State that changed since the client's token and does not stand in the timeline it gets. */
@@ -55,8 +71,7 @@ async function changedState(query: StateQuery, sources: SyncSources): Promise<Ro
     request.stateAfterName !== undefined
       ? [...latestOfEach(await readChanges(query, sources)).values()]
       : missingFromTimeline(await readChanges(query, sources), timeline);
-  const found = await sources.events.byNids(wanted);
-  return wanted.flatMap((nid) => found.get(nid) ?? []);
+  return [...(await readEvents(wanted, sources))];
 }
 
 async function readChanges({ room, range }: StateQuery, sources: SyncSources): Promise<StateChangeRow[]> {

@@ -1,7 +1,11 @@
 import type { Timer } from '../../platform/timers.ts';
+import type { StreamVector } from '../../storage/stream.ts';
+import type { DeviceAddress } from '../encryption/encryption-reader.ts';
 import { buildAnswer, type SyncAnswer, type UserRoom } from './build-answer.ts';
+import { type DeviceLists, readDeviceLists } from './device-lists.ts';
 import { LazyMembers } from './lazy-members.ts';
 import { MomentaryTimeline } from './momentary-timeline.ts';
+import { readNews } from './sync-news.ts';
 import { isBeyond, type SyncRange, syncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
@@ -31,6 +35,14 @@ export class SyncService {
   async sync(request: SyncRequest): Promise<string> {
     const mayWait = request.timeoutMs > 0 && request.since !== undefined && !request.fullState;
     return mayWait ? this.#waitForNews(request) : (await this.#answer(request)).text;
+  }
+
+  /** Whose devices changed between two tokens, as `device_lists` of one answer would tell it. */
+  async deviceLists(device: DeviceAddress, since: StreamVector, upTo: StreamVector): Promise<DeviceLists> {
+    const { rooms } = await this.#standpoint({ ...device, since: undefined });
+    const range = syncRange(since, upTo);
+    const news = readNews(this.#sources.storage.stream, range, device);
+    return readDeviceLists({ userId: device.userId, range, news, memberships: rooms }, this.#sources);
   }
 
   /** Answers who waits, and lets nobody wait any more. */
@@ -76,7 +88,7 @@ export class SyncService {
    * Where the answer ends, and the user's rooms as they are there. A membership that was committed and is not published
    * yet lies beyond: its publication is a moment away, so look again. Without it the answer would pass over the room.
    */
-  async #standpoint(request: SyncRequest): Promise<{ range: SyncRange; rooms: UserRoom[] }> {
+  async #standpoint(request: Pick<SyncRequest, 'userId' | 'since'>): Promise<{ range: SyncRange; rooms: UserRoom[] }> {
     const { storage, memberships, events } = this.#sources;
     for (let turn = 0; turn < MAX_CATCH_UP_TURNS; turn += 1) {
       const range = syncRange(request.since?.vector, storage.stream.current());
