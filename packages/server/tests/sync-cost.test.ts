@@ -65,6 +65,22 @@ describe('what an incremental sync reads', () => {
     expect(spent[0]).toMatchObject({ reads: expect.toSatisfy((reads: number) => reads <= 5) });
   });
 
+  test('does not depend on how many rooms the user has left', async () => {
+    const [few, many] = [await story.user('few'), await story.user('many')];
+    for (const user of [few, many]) await story.join(user, room);
+    for (let count = 0; count < 100; count += 1) await story.leave(many, await story.room(many, {}));
+    const spent: unknown[] = [];
+    for (const user of [few, many]) {
+      const client = story.client(user);
+      await client.sync();
+      await story.say(alice, room, 'warm');
+      await client.sync();
+      await story.say(alice, room, 'hello');
+      spent.push(await cost(async () => expect((await client.sync()).roomIds()).toEqual([room])));
+    }
+    expect(spent[1]).toEqual(spent[0]);
+  });
+
   test('is nothing when there is nothing new', async () => {
     const [client] = await members(1, 'bob');
     await client?.sync();

@@ -85,8 +85,11 @@ async function readRooms(input: RoomsInput, sources: SyncSources, lazy: LazyMemb
   const leave = new Map<string, string>();
   const accountDataByRoom = Map.groupBy(input.accountData, ({ roomId }) => roomId);
   const passing = input.rooms.filter(({ room }) => includesRoom(request.filter.room, room.roomId));
+  const isIncremental = range.since !== undefined && !request.fullState;
   let sinceBreath = 0;
   for (const { room, membership } of passing) {
+    // Most rooms of a user who has been about for years: left long ago.
+    if (isIncremental && membership.membership !== 'join' && !isNews(range, membership)) continue;
     const query = { request, room, membership, range };
     if (membership.membership === 'join') {
       const accountData = accountDataByRoom.get(room.roomId) ?? [];
