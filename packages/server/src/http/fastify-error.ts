@@ -11,6 +11,10 @@ export function matrixErrorOfFastify(error: unknown): MatrixError | undefined {
       return new MatrixError('M_TOO_LARGE', 'The request body is larger than this endpoint takes.');
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new MatrixError('M_NOT_JSON', 'The request body is not as long as its Content-Length header says.');
+    case 'ECONNRESET':
+      return isAbortedBody(error)
+        ? new MatrixError('M_UNKNOWN', 'The connection ended before the whole body had come.')
+        : undefined;
     case 'FST_ERR_BAD_URL':
       return new MatrixError('M_INVALID_PARAM', 'The path is not valid percent-encoded UTF-8.');
     case 'FST_ERR_MAX_PARAM_LENGTH':
@@ -18,4 +22,9 @@ export function matrixErrorOfFastify(error: unknown): MatrixError | undefined {
     default:
       return undefined;
   }
+}
+
+/** A client that went away while it sent: Fastify gives what Node says of it, with the status it would answer. */
+function isAbortedBody(error: unknown): boolean {
+  return error instanceof Error && 'statusCode' in error && error.statusCode === 400;
 }
