@@ -23,7 +23,7 @@ const terminal = createNodeTerminal();
 
 const actions: Actions = {
   async serve(options) {
-    const config = readConfigFile(options.config, process.cwd());
+    const config = await readConfigFile(options.config, process.cwd());
     const tls = readTlsFiles(config);
     const platform = createNodePlatform({ ...config.log, output: process.stdout });
     // Loaded now, so that `limpet --help` does not wait for it.
@@ -42,7 +42,7 @@ const actions: Actions = {
     return 0;
   },
   async configCheck(options) {
-    readTlsFiles(readConfigFile(options.config, process.cwd()));
+    readTlsFiles(await readConfigFile(options.config, process.cwd()));
     terminal.print(`${options.config ?? 'The default configuration'} is good`);
     return 0;
   },
@@ -50,7 +50,7 @@ const actions: Actions = {
     terminal,
     random: nodeRandom,
     async withCommands(file, use) {
-      const config = readConfigFile(file, process.cwd());
+      const config = await readConfigFile(file, process.cwd());
       const platform = createNodePlatform({ level: 'warn', format: 'pretty', output: process.stderr });
       const { withAdminCommands } = await import('./command-line/with-admin-commands.ts');
       return withAdminCommands(config, platform, use);

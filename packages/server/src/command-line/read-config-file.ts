@@ -1,16 +1,17 @@
 import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../config/config-error.ts';
-import { parseConfigText } from '../config/parse-config-text.ts';
-import type { Config } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
 import type { TlsFiles } from '../http/create-http-app.ts';
 import { readTextFile } from '../platform/node/read-text-file.ts';
 import { tlsPairFault } from '../platform/node/tls-pair-fault.ts';
 
 /** The configuration in this file, or the defaults where none is given. Throws ConfigError. */
-export function readConfigFile(file: string | undefined, currentDirectory: string): Config {
+export async function readConfigFile(file: string | undefined, currentDirectory: string): Promise<Config> {
   if (file === undefined) {
-    return parseConfigText('', '', currentDirectory);
+    return readConfig({}, currentDirectory);
   }
+  // Loaded here, so that a server without a file does without YAML.
+  const { parseConfigText } = await import('../config/parse-config-text.ts');
   const path = resolve(currentDirectory, file);
   return parseConfigText(readText(path, `The configuration file ${file}`), file, dirname(path));
 }

@@ -77,10 +77,16 @@ function serverOptions(options: HttpAppOptions): FastifyServerOptions {
       // `mount` parses it, where a refusal becomes an answer.
       querystringParser: () => ({}),
     },
+    // Fastify's own compilers of schemas would be loaded though `mount` gives it none: it checks and writes by itself.
+    schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
     genReqId: () => `r${++requests}`,
     frameworkErrors: (error, request, reply: FastifyReply) => answerError(error, request.id, reply, options.log),
     clientErrorHandler: answerBrokenRequest,
   } as FastifyServerOptions;
+}
+
+function refuseSchemas(): never {
+  throw new Error('Routes give Fastify no schemas');
 }
 
 /** Bodies come as bytes whatever their Content-Type: the specification does not ask clients for a header. */

@@ -2,7 +2,7 @@ import type { Log } from '../platform/log.ts';
 import type { Change, PublishedChange } from './change.ts';
 import { createChangeStream } from './change-stream.ts';
 import { createGroupCommitter, type GroupCommitter } from './group-committer.ts';
-import { createQueryBuilder } from './queries/query-builder.ts';
+import type { QueryBuilder } from './queries/query-builder.ts';
 import { bindValue, createStatementCompiler, type StatementCompiler } from './statement-compiler.ts';
 import {
   type Committed,
@@ -14,7 +14,7 @@ import {
   type StorageTally,
   type WriteTransaction,
 } from './storage.ts';
-import type { BoundValue, StorageAdapter } from './storage-adapter.ts';
+import type { BoundValue, Dialect, StorageAdapter } from './storage-adapter.ts';
 import type { BatchResult, GroupWriter, Row, WriteStep } from './write-group.ts';
 
 export interface StorageReader {
@@ -73,6 +73,7 @@ export function assembleStorage(parts: StorageParts): Storage {
     return rows as R[];
   }
 
+  let builder: Promise<QueryBuilder> | undefined;
   let closed: Promise<void> | undefined;
   async function closeAll(): Promise<void> {
     try {
@@ -93,7 +94,7 @@ export function assembleStorage(parts: StorageParts): Storage {
     },
     write,
     stream,
-    builder: createQueryBuilder(adapter.dialect),
+    builder: () => (builder ??= loadQueryBuilder(adapter.dialect)),
     databaseTag: state.databaseTag,
     tally,
     close() {
@@ -101,6 +102,11 @@ export function assembleStorage(parts: StorageParts): Storage {
       return closed;
     },
   };
+}
+
+async function loadQueryBuilder(dialect: Dialect): Promise<QueryBuilder> {
+  const { createQueryBuilder } = await import('./queries/query-builder.ts');
+  return createQueryBuilder(dialect);
 }
 
 interface WriteParts {

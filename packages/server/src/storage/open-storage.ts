@@ -1,4 +1,3 @@
-import { openPostgresStorage } from './postgres/open-postgres-storage.ts';
 import { openSqliteStorage } from './sqlite/open-sqlite-storage.ts';
 import type { Storage } from './storage.ts';
 import type { StorageOptions } from './storage-options.ts';
@@ -9,7 +8,9 @@ export type DatabaseAddress =
   | { readonly postgres: { readonly url: string } };
 
 /** Opens the database, brings its schema up to date, and takes it for this process. @throws DatabaseUnusable */
-export function openStorage(address: DatabaseAddress, options: StorageOptions): Promise<Storage> {
+export async function openStorage(address: DatabaseAddress, options: StorageOptions): Promise<Storage> {
   if ('sqlite' in address) return openSqliteStorage({ ...options, path: address.sqlite.path });
+  // Loaded here, so that a server on SQLite does without it.
+  const { openPostgresStorage } = await import('./postgres/open-postgres-storage.ts');
   return openPostgresStorage({ ...options, url: address.postgres.url });
 }

@@ -31,8 +31,11 @@ export interface Storage {
    */
   write<T>(build: (transaction: WriteTransaction) => T, options?: WriteOptions): Promise<Committed<T>>;
   readonly stream: Stream;
-  /** Builds reads at run time, in the words of this database; `compileRead` makes them ready for `readCompiled`. */
-  readonly builder: QueryBuilder;
+  /**
+   * Builds reads at run time, in the words of this database; `compileRead` makes them ready for `readCompiled`. Loaded
+   * when it is first asked for.
+   */
+  builder(): Promise<QueryBuilder>;
   /** This database's own short name (6 characters), made when it was created; stands in every token. */
   readonly databaseTag: string;
   /** What was done so far; tests count with it. */

@@ -60,8 +60,9 @@ export class TimelinePages implements TimelineReader {
     // The edge itself is looked at: it belongs to this page.
     let rest: TimelineQuery = { ...query, limit: size };
     if (edge !== undefined) rest = isBackwards ? { ...rest, after: edge - 1 } : { ...rest, before: edge + 1 };
+    const builder = await this.#storage.builder();
     for (;;) {
-      const rows = await this.#storage.readCompiled(compileTimelineQuery(this.#storage.builder, rest, filter));
+      const rows = await this.#storage.readCompiled(compileTimelineQuery(builder, rest, filter));
       const found = await this.#events.read(rows);
       passed.push(...found.filter((event) => isAccepted(event) && eventFilterMatches(filter, event.pdu)));
       const events = passed.slice(0, query.limit);

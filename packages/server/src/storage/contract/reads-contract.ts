@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compileRead } from '../queries/query-builder.ts';
+import { compileRead } from '../queries/compile-read.ts';
 import { defineStatement } from '../statement.ts';
 import { UnstorableText } from '../statement-compiler.ts';
 import type { Storage } from '../storage.ts';
@@ -196,7 +196,8 @@ function describeArithmetic(open: Open): void {
 function describeBuiltQueries(open: Open): void {
   test('a query put together at run time is read with its values', async () => {
     const { storage } = await open();
-    const query = storage.builder
+    const builder = await storage.builder();
+    const query = builder
       .selectFrom('events')
       .select(['event_id', 'room_index'])
       .where('type', 'in', ['m.room.message', 'm.sticker\u0000'])
@@ -204,7 +205,7 @@ function describeBuiltQueries(open: Open): void {
       .orderBy('room_index', 'desc')
       .limit(10);
     expect(await storage.readCompiled(compileRead(query))).toEqual([]);
-    const unstorable = storage.builder.selectFrom('events').select('event_id').where('type', '=', '\ud800');
+    const unstorable = builder.selectFrom('events').select('event_id').where('type', '=', '\ud800');
     await expect(storage.readCompiled(compileRead(unstorable))).rejects.toThrow(UnstorableText);
   });
 }

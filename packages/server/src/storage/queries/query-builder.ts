@@ -1,5 +1,4 @@
 import {
-  type Compilable,
   DummyDriver,
   Kysely,
   PostgresAdapter,
@@ -9,21 +8,17 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import type { CompiledRead } from '../statement.ts';
 import type { Dialect } from '../storage-adapter.ts';
 import type { QueryTables } from './query-tables.ts';
 
-/** Puts together what differs from call to call (filters). It never runs anything: see `compileRead`. */
+/**
+ * Puts together what differs from call to call (filters). It never runs anything: see `compileRead`. Kysely is large,
+ * and most requests do without it: import this file with `import()`.
+ */
 export type QueryBuilder = Kysely<QueryTables>;
 
 export function createQueryBuilder(dialect: Dialect): QueryBuilder {
   return new Kysely<QueryTables>({ dialect: dialect === 'sqlite' ? SQLITE_WORDS : POSTGRES_WORDS });
-}
-
-/** What `storage.readCompiled` takes, with the type of its rows. */
-export function compileRead<R>(query: Compilable<R>): CompiledRead<R> {
-  const { sql, parameters } = query.compile();
-  return { sql, parameters };
 }
 
 const SQLITE_WORDS = {
