@@ -19,7 +19,7 @@ export interface ChainParts {
   readonly filter: JsonObject;
   readonly ask: (query: string) => Promise<JsonObject>;
   readonly joinsOf: (roomId: string) => number;
-  /** The sticky section never holds what has expired. */
+  /** The sticky section never holds what has expired, or was redacted. */
   readonly isExpired: (eventId: string) => boolean;
 }
 

@@ -5,8 +5,8 @@ export interface Acknowledged {
   readonly eventId: string;
   readonly room: number;
   readonly type: string;
-  /** When it ends to be sticky; `undefined` for an ordinary event. */
-  readonly stickyUntilMs: number | undefined;
+  /** When it ends to be sticky; `undefined` for an ordinary event, and for one that was redacted (A3). */
+  stickyUntilMs: number | undefined;
   /** For each user: the stretch of membership in which it came, `undefined` for who was not joined. */
   readonly stretches: readonly (number | undefined)[];
 }
@@ -53,6 +53,11 @@ export class Model {
   acknowledged(event: Omit<Acknowledged, 'stretches'>): void {
     const stretches = Array.from({ length: this.#users }, (_, user) => this.stretch(event.room, user));
     this.events.push({ ...event, stretches });
+  }
+
+  redacted(eventId: string): void {
+    const event = this.events.find((one) => one.eventId === eventId);
+    if (event !== undefined) event.stickyUntilMs = undefined;
   }
 
   /** Which stretch of membership the user is in, if any. */

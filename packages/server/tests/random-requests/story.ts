@@ -131,7 +131,7 @@ export class Story {
     const stickyUntilMs = stickyMs === undefined ? undefined : this.world.clock.nowMs() + stickyMs;
     this.model.acknowledged({ eventId, room, type: 'org.example.message', stickyUntilMs });
     this.#lastSent[user] = { path, eventId };
-    if (stickyMs === undefined) this.#lastMessage.set(`${user} ${room}`, eventId);
+    this.#lastMessage.set(`${user} ${room}`, eventId);
   }
 
   /** B2: the same transaction again, whether the user still is in the room or not. */
@@ -161,6 +161,7 @@ export class Story {
     const { status, body } = await this.ask(user, 'PUT', path, {});
     this.#expectAllowed(status, this.model.stretch(room, user) !== undefined, `${user} redacts in ${room}`);
     if (status !== 200) return;
+    this.model.redacted(target);
     const eventId = String(body.event_id);
     this.model.acknowledged({ eventId, room, type: 'm.room.redaction', stickyUntilMs: undefined });
   }
