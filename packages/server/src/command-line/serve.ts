@@ -7,6 +7,7 @@ import { openSigningKey } from '../platform/key-file.ts';
 import { type ControlSocket, isSocketPathUsable, listenOnControlSocket } from '../platform/node/control-socket.ts';
 import { nodeKeyFile } from '../platform/node/key-file.ts';
 import { probePort } from '../platform/node/probe-port.ts';
+import { releaseStartMemory } from '../platform/node/release-start-memory.ts';
 import type { Platform } from '../platform/platform.ts';
 import type { Terminal } from '../platform/terminal.ts';
 import { openStorage } from '../storage/open-storage.ts';
@@ -37,6 +38,7 @@ export async function serve({ config, platform, terminal, tls, untilStopped }: S
       const urls = await server.start();
       control = await openControlSocket(config, server, platform);
       await greet({ config, server, terminal, urls });
+      releaseStartMemory();
       const signal = await untilStopped;
       platform.log.info('Stopping', { signal });
     } finally {
