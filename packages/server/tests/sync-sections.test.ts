@@ -80,9 +80,10 @@ describe('typing', () => {
     await client.sync();
     await story.type(alice, room, 10_000);
     await client.sync();
-    story.world.advance(10_000);
+    const waiting = client.sync({ timeoutMs: 60_000 });
     await story.settle();
-    expect(typing(await client.sync())).toEqual({ user_ids: [] });
+    story.world.advance(10_000);
+    expect(typing(await waiting)).toEqual({ user_ids: [] });
     await story.type(alice, room, 10_000);
     await client.sync();
     client.moveTo(await story.restart());

@@ -6,6 +6,11 @@ import { createManualWorld, type ManualWorld } from './manual-world.ts';
 import { type SyncAnswer, SyncingClient } from './syncing-client.ts';
 import { createTestServer, type Method, type TestResponse, type TestServer } from './test-server.ts';
 
+/** Turns without any statement after which a story takes it that nothing is under way. */
+const QUIET_TURNS = 20;
+/** A database in another process: an answer of it takes more than a turn of the event loop. */
+const IS_REMOTE = process.env.LIMPET_TEST_DATABASE === 'postgres';
+
 /** A server whose time stands still, its users, and what they do: the words that stories of `/sync` are told in. */
 export class SyncStory {
   readonly world: ManualWorld;
@@ -155,9 +160,16 @@ export class SyncStory {
     await this.do({ userId, deviceId, ...session }, 'POST', '/keys/upload', { device_keys: device });
   }
 
-  /** Lets whatever is under way come to rest. */
+  /** Lets whatever is under way come to rest: no statement is read and nothing written for a good while. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    const { tally } = this.server.storage;
+    let before = '';
+    for (let quiet = 0; quiet < QUIET_TURNS; quiet += 1) {
+      await new Promise((resolve) => (IS_REMOTE ? setTimeout(resolve, 2) : setImmediate(resolve)));
+      const now = JSON.stringify(tally);
+      if (now !== before) quiet = 0;
+      before = now;
+    }
   }
 
   async #inRoom(session: Session, roomId: string, path: string, body: JsonObject): Promise<void> {
