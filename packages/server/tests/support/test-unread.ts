@@ -80,8 +80,24 @@ export class TestUnread {
     return Promise.all(userIds.map((userId) => this.rooms.membershipChanges.join({ roomId: this.roomId, userId })));
   }
 
-  send(userId: string, content: JsonObject, type = 'm.room.message'): Promise<string> {
-    return this.rooms.sending.sendEvent({ sender: { userId }, roomId: this.roomId, type, content });
+  send(userId: string, content: JsonObject, type = 'm.room.message', extraTopLevel?: JsonObject): Promise<string> {
+    return this.rooms.sending.sendEvent({ sender: { userId }, roomId: this.roomId, type, content, extraTopLevel });
+  }
+
+  /** A message that is a sticky event. */
+  stick(userId: string, content: JsonObject): Promise<string> {
+    return this.send(userId, content, 'm.room.message', { msc4354_sticky: { duration_ms: 60_000 } });
+  }
+
+  setTopic(userId: string, topic: string): Promise<string> {
+    const { roomId } = this;
+    return this.rooms.sending.setState({
+      sender: { userId },
+      roomId,
+      type: 'm.room.topic',
+      stateKey: '',
+      content: { topic },
+    });
   }
 
   say(userId: string, body: string, more: JsonObject = {}): Promise<string> {

@@ -32,7 +32,7 @@ export interface UnreadState {
 export interface ReadIndexes {
   /** Of the whole room: the unthreaded receipt, or where he joined. */
   readonly room: number;
-  /** By thread; '' for the main timeline. */
+  /** By thread, his threaded receipt or his own last event; '' for the main timeline. */
   readonly threads: ReadonlyMap<string, number>;
 }
 

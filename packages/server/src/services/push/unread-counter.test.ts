@@ -2,12 +2,12 @@ import { findRoomVersion } from '@limpet/protocol/room-version';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
 import type { PublishedChange } from '../../storage/change.ts';
-import { insertUnreadEvent, insertUnreadException } from '../../storage/queries/unread.ts';
+import { insertUnreadEvent, insertUnreadException, upsertReadBySending } from '../../storage/queries/unread.ts';
 import type { SqlParameters, Statement } from '../../storage/statement.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { EventStore } from '../rooms/event-store.ts';
 import type { MembershipReader, MembershipRecord } from '../rooms/membership-reader.ts';
-import type { PushOutcome } from './push-rule.ts';
+import { type PushOutcome, SILENT } from './push-rule.ts';
 import { UnreadCounter } from './unread-counter.ts';
 import { UnreadNews } from './unread-news.ts';
 
@@ -66,10 +66,24 @@ async function commit(roomIndex: number, isForBob = false): Promise<PublishedCha
     transaction.run(insertUnreadEvent, { ...row, eventNid: roomIndex, sender: '@alice:test', highlights: 0 });
     if (isForBob) transaction.run(insertUnreadException, { ...row, userId: BOB, notifies: 1, highlights: 1 });
   });
-  news.leave(roomIndex, { roomIndex, sender: '@alice:test', threadId: '', outcome: ORDINARY, exceptions });
-  const place = { writer: 1, position: roomIndex };
-  const event = { sender: '@alice:test', type: 'm.room.message', stateKey: undefined, eventNid: roomIndex };
-  return { kind: 'event', roomId: room.roomId, ...event, ...place };
+  const left = { roomIndex, sender: '@alice:test', threadId: '', outcome: ORDINARY, exceptions };
+  news.leave(roomIndex, { ...left, isReadBySender: false });
+  return changeOf(roomIndex, '@alice:test');
+}
+
+/** Commits an event of Bob that notifies nobody; not published yet. */
+async function commitOwn(roomIndex: number): Promise<PublishedChange> {
+  await storage.write((transaction) => {
+    transaction.run(upsertReadBySending, { roomNid: room.nid, userId: BOB, threadId: '', roomIndex });
+  });
+  const left = { roomIndex, sender: BOB, threadId: '', outcome: SILENT, exceptions: new Map() };
+  news.leave(roomIndex, { ...left, isReadBySender: true });
+  return changeOf(roomIndex, BOB);
+}
+
+function changeOf(roomIndex: number, sender: string): PublishedChange {
+  const event = { sender, type: 'm.room.message', stateKey: undefined, eventNid: roomIndex };
+  return { kind: 'event', roomId: room.roomId, ...event, writer: 1, position: roomIndex };
 }
 
 async function unread(): Promise<[number, number]> {
@@ -102,6 +116,21 @@ describe('a counter follows the stream', () => {
     publish(early);
     publish([await commit(3)]);
     expect(await unread()).toEqual([3, 1]);
+  });
+
+  test('what the user sends himself while the tables are read marks as read what they say', async () => {
+    publish([await commit(1, true), await commit(2)]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    answers = promise;
+    const asked = unread();
+    await begun();
+    publish([await commitOwn(3), await commit(4)]);
+    resolve();
+    await asked;
+    answers = Promise.resolve();
+    expect(await unread()).toEqual([1, 0]);
+    publish([await commitOwn(5)]);
+    expect(await unread()).toEqual([0, 0]);
   });
 
   test('an event that was decided elsewhere makes it read again', async () => {

@@ -15,6 +15,8 @@ const MAX_CACHED_ROOMS = 10_000;
 const MAX_CACHED_ROWS = 1_000_000;
 /** Rows of the readers of one room; when there are more, they are all read again as they are asked for. */
 const MAX_READER_ROWS = 500_000;
+/** Threads that a reader is known to have read; with more he is read again, without those that matter no more. */
+const MAX_READ_THREADS = 1_000;
 /** The events of a room are cut when they are this many too many. */
 const TAIL_SLACK = 100;
 
@@ -33,7 +35,7 @@ interface CachedRoom {
 
 /** One user in one room. */
 interface Reader {
-  read: ReadIndexes;
+  read: ReadIndexes & { readonly threads: Map<string, number> };
   readonly alerts: Map<number, Pick<CountedEvent, 'threadId' | 'highlights'>>;
   readonly mutes: Set<number>;
   early: UnreadEvent[] | undefined;
@@ -53,8 +55,7 @@ export interface UnreadCounterOptions {
  * Counts unread events from memory, so that a thousand waiting users cost next to nothing at each event of their room.
  * What is kept in memory follows the stream; a receipt, a join or a redaction makes it read the tables again.
  *
- * Only receipts mark as read: who sends an event has not read the room by that alone. (The specification has it both
- * ways; events that programs send for a user all the time, those of calls above all, would wipe what he never saw.)
+ * Receipts mark as read, and so do one's own events but for sticky and state events (reads-by-sending.ts says why).
  * One's own events never count.
  */
 export class UnreadCounter implements UnreadReader {
@@ -156,7 +157,7 @@ export class UnreadCounter implements UnreadReader {
   }
 
   /** Who has no receipt has read what was there before he joined; who is not joined has nothing to read. */
-  async #readIndexes(room: RoomRecord, userId: string): Promise<ReadIndexes> {
+  async #readIndexes(room: RoomRecord, userId: string): Promise<Reader['read']> {
     const [membership, receipts] = await Promise.all([
       this.#memberships.of(room, userId),
       this.#storage.read(selectReadIndexes, { roomNid: room.nid, userId }),
@@ -190,9 +191,10 @@ export class UnreadCounter implements UnreadReader {
   #add(roomId: string, news: UnreadEvent): void {
     const cached = this.#rooms.peek(roomId);
     if (cached === undefined) return;
-    const { roomIndex, sender, threadId, outcome, exceptions } = news;
+    const { roomIndex, sender, threadId, outcome, exceptions, isReadBySender } = news;
     if (threadId === undefined) {
-      this.#rooms.delete(roomId);
+      if (outcome.notifies || exceptions.size > 0) this.#rooms.delete(roomId);
+      else this.#forgetReader(roomId, sender);
       return;
     }
     if (outcome.notifies) addToRoom(cached, { roomIndex, sender, threadId, highlights: outcome.highlights });
@@ -202,6 +204,9 @@ export class UnreadCounter implements UnreadReader {
       addToReader(reader, userId, news);
       cached.readerRows++;
     }
+    const own = isReadBySender ? cached.readers.get(sender) : undefined;
+    if (own !== undefined) addToReader(own, sender, news);
+    if (own !== undefined && own.read.threads.size > MAX_READ_THREADS) this.#forgetReader(roomId, sender);
     if (exceptions.size > 0) this.#weigh(roomId, cached);
   }
 
@@ -253,6 +258,7 @@ function addToReader(reader: Reader, userId: string, event: UnreadEvent): void {
     reader.early.push(event);
     return;
   }
+  if (event.isReadBySender && event.sender === userId) markAsRead(reader, event);
   const own = event.exceptions.get(userId);
   if (own === undefined) return;
   reader.counted = undefined;
@@ -266,6 +272,12 @@ function addToReader(reader: Reader, userId: string, event: UnreadEvent): void {
     if (list.size <= MAX_COUNTED) break;
     list.delete(oldest);
   }
+}
+
+function markAsRead(reader: Reader, { roomIndex, threadId = '' }: UnreadEvent): void {
+  const { threads } = reader.read;
+  threads.set(threadId, Math.max(threads.get(threadId) ?? 0, roomIndex));
+  reader.counted = undefined;
 }
 
 /** Who waits for the promise hears of its failure; this is for what has to be done anyway. */

@@ -13,13 +13,15 @@ export interface UnreadEvent {
   /** For who has no exception. */
   readonly outcome: PushOutcome;
   readonly exceptions: ReadonlyMap<string, PushOutcome>;
+  /** Its sender has by it read what was unread in its thread. */
+  readonly isReadBySender: boolean;
 }
 
 /** Hands what the projection decided to the counter, which takes it once it is committed: no table is read for it. */
 export class UnreadNews {
   readonly #byEvent = new LRUCache<number, UnreadEvent | 'nothing'>({ max: MAX_EVENTS });
 
-  /** `nothing` says that the event was looked at, and counts for nobody. */
+  /** `nothing` says that the event was looked at, and changes what is unread for nobody. */
   leave(eventNid: number, news: UnreadEvent | 'nothing'): void {
     this.#byEvent.set(eventNid, news);
   }

@@ -10,6 +10,7 @@ import {
   insertRelatedUnreadException,
   insertUnreadEvent,
   insertUnreadException,
+  pruneReadsBySending,
   pruneUnreadEvents,
   pruneUnreadExceptions,
 } from '../../storage/queries/unread.ts';
@@ -21,6 +22,7 @@ import { defaultPushRules, IMPERSONAL_PUSH_RULES } from './default-push-rules.ts
 import { type CompiledPushRules, compilePushRules, evaluatePushRules } from './evaluate-push-rules.ts';
 import { type PushEvent, pushEventOf } from './push-event.ts';
 import { outcomeOf, type PushOutcome, SILENT } from './push-rule.ts';
+import { ReadsBySending } from './reads-by-sending.ts';
 import type { RoomAudience, RoomAudiences } from './room-audiences.ts';
 import type { UnreadEvent, UnreadNews } from './unread-news.ts';
 
@@ -41,6 +43,7 @@ const IMPERSONAL_RULES = compilePushRules(IMPERSONAL_PUSH_RULES);
 export class UnreadProjection implements Projection {
   readonly #audiences: RoomAudiences;
   readonly #news: UnreadNews;
+  readonly #readsBySending = new ReadsBySending();
   readonly #personalRules = new LRUCache<string, CompiledPushRules>({ max: MAX_COMPILED_USERS });
   readonly #addedRows = new LRUCache<number, number>({ max: MAX_COUNTED_ROOMS });
 
@@ -69,13 +72,16 @@ export class UnreadProjection implements Projection {
       return;
     }
     const { outcome, exceptions } = this.#judge(event, room);
-    if (!outcome.notifies && exceptions.size === 0) {
+    const isUnread = outcome.notifies || exceptions.size > 0;
+    const { threadId, parentId } = relationOf(pdu);
+    const sent = { event, roomIndex, threadId, parentId, isUnread };
+    const isReadBySender = this.#readsBySending.project(transaction, sent, room);
+    if (!isUnread && !isReadBySender) {
       this.#news.leave(event.nid, 'nothing');
       return;
     }
-    const relation = relationOf(pdu);
-    const unread = { roomIndex, sender: pdu.sender, threadId: relation.threadId, outcome, exceptions };
-    writeUnread(transaction, event, unread, relation.parentId);
+    const unread = { roomIndex, sender: pdu.sender, threadId, outcome, exceptions, isReadBySender };
+    writeUnread(transaction, event, unread, parentId);
     this.#news.leave(event.nid, unread);
     this.#prune(transaction, room.roomNid);
   }
@@ -121,6 +127,7 @@ export class UnreadProjection implements Projection {
     this.#addedRows.set(roomNid, added % PRUNE_EVERY);
     if (added < PRUNE_EVERY) return;
     transaction.run(pruneUnreadExceptions, { roomNid, kept: MAX_COUNTED });
+    transaction.run(pruneReadsBySending, { roomNid, kept: MAX_COUNTED });
     transaction.run(pruneUnreadEvents, { roomNid, kept: MAX_COUNTED });
   }
 }

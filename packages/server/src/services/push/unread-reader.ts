@@ -2,7 +2,7 @@ import type { RoomRecord } from '../rooms/room-event.ts';
 
 /** What sync reads of unread counts. */
 export interface UnreadReader {
-  /** Since the user's last receipt (of the main timeline, or of each thread), up to now. */
+  /** Since the user's last receipt or own message (of the main timeline, or of each thread), up to now. */
   counts(room: RoomRecord, userId: string): Promise<UnreadCounts>;
 }
 

@@ -14,8 +14,12 @@ const CAROL = '@carol:test';
 const DAVE = '@dave:test';
 const USERS = [ALICE, BOB, CAROL, DAVE];
 
+type Relation = 'none' | 'thread' | 'reference';
+
 type Step =
-  | { kind: 'say'; by: number; body: string; relation: 'none' | 'thread' | 'reference'; to: number; mention: number }
+  | { kind: 'say' | 'stick'; by: number; body: string; relation: Relation; to: number; mention: number }
+  | { kind: 'react' | 'notice'; by: number; to: number }
+  | { kind: 'topic' }
   | { kind: 'read'; by: number; event: number; thread: 'room' | 'main' | 'root'; isPrivate: boolean }
   | { kind: 'redact'; event: number }
   | { kind: 'leave' | 'join' | 'mute' | 'keyword' | 'ask'; by: number }
@@ -27,7 +31,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constant('say' as const),
+      kind: fc.constantFrom('say' as const, 'say' as const, 'say' as const, 'stick' as const),
       by: user,
       body: fc.constantFrom('hello', 'cake', 'dave: cake', '@room bob', 'alice and carol'),
       relation: fc.constantFrom('none' as const, 'none' as const, 'thread' as const, 'reference' as const),
@@ -46,6 +50,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('redact' as const), event: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('topic' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('react' as const, 'notice' as const),
+      by: user,
+      to: fc.nat(20),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -78,12 +91,11 @@ class Model {
 
   async perform(step: Step): Promise<void> {
     const { world } = this;
-    if (step.kind === 'say') return this.#say(step);
-    if (step.kind === 'redact') {
-      const target = this.said[step.event];
-      if (target === undefined || target.isRedacted) return;
-      await world.redact(ALICE, target.eventId);
-      target.isRedacted = true;
+    if (step.kind === 'say' || step.kind === 'stick') return this.#say(step);
+    if (step.kind === 'react' || step.kind === 'notice') return this.#sayQuietly(step);
+    if (step.kind === 'redact') return this.#redact(step.event);
+    if (step.kind === 'topic') {
+      await world.setTopic(ALICE, 'cake');
       return;
     }
     const userId = USERS[step.by] ?? ALICE;
@@ -122,12 +134,37 @@ class Model {
     if (event === undefined) return;
     const thread = step.thread === 'room' ? undefined : step.thread === 'main' ? 'main' : event.threadId || 'main';
     await this.world.read(userId, event.eventId, thread, step.isPrivate ? 'm.read.private' : 'm.read');
-    const read = this.read.get(userId) ?? new Map<string, number>();
-    this.read.set(userId, read);
-    read.set(thread ?? 'room', Math.max(read.get(thread ?? 'room') ?? 0, event.roomIndex));
+    this.#hasRead(userId, thread ?? 'room', event.roomIndex);
   }
 
-  async #say({ by, body, relation, to, mention }: Step & { kind: 'say' }): Promise<void> {
+  #hasRead(userId: string, thread: string, roomIndex: number): void {
+    const read = this.read.get(userId) ?? new Map<string, number>();
+    this.read.set(userId, read);
+    read.set(thread, Math.max(read.get(thread) ?? 0, roomIndex));
+  }
+
+  async #redact(at: number): Promise<void> {
+    const target = this.said[at];
+    if (target === undefined || target.isRedacted) return;
+    const redactionId = await this.world.redact(ALICE, target.eventId);
+    target.isRedacted = true;
+    this.#hasRead(ALICE, 'main', await this.world.indexOf(redactionId));
+  }
+
+  /** What notifies nobody, and yet shows that its sender was there. */
+  async #sayQuietly({ kind, by, to }: Step & { kind: 'react' | 'notice' }): Promise<void> {
+    const sender = USERS[by] ?? ALICE;
+    const target = this.said[to];
+    if (!this.joinedAt.has(sender) || target === undefined || target.isRedacted) return;
+    const isReaction = kind === 'react';
+    const relation = { rel_type: isReaction ? 'm.annotation' : 'm.thread', event_id: target.eventId };
+    const content = { 'm.relates_to': isReaction ? { ...relation, key: 'x' } : relation, msgtype: 'm.notice' };
+    const eventId = await this.world.send(sender, content, isReaction ? 'm.reaction' : 'm.room.message');
+    const thread = isReaction ? target.threadId || 'main' : target.eventId;
+    this.#hasRead(sender, thread, await this.world.indexOf(eventId));
+  }
+
+  async #say({ kind, by, body, relation, to, mention }: Step & { kind: 'say' | 'stick' }): Promise<void> {
     const sender = USERS[by] ?? ALICE;
     if (!this.joinedAt.has(sender)) return;
     const target = relation === 'none' ? undefined : this.said[to];
@@ -137,10 +174,11 @@ class Model {
     if (parent !== undefined) content['m.relates_to'] = { rel_type: rel, event_id: parent.eventId };
     if (mention >= 0) content['m.mentions'] = { user_ids: [USERS[mention] ?? ALICE], room: mention === 0 };
     const outcomes = await this.#judge(sender, content);
-    const eventId = await this.world.send(sender, content);
+    const eventId = await (kind === 'say' ? this.world.send(sender, content) : this.world.stick(sender, content));
     const threadId = parent === undefined ? '' : relation === 'thread' ? parent.eventId : parent.threadId;
     const roomIndex = await this.world.indexOf(eventId);
     this.said.push({ eventId, roomIndex, threadId, outcomes, isRedacted: false });
+    if (kind === 'say') this.#hasRead(sender, threadId || 'main', roomIndex);
   }
 
   async #judge(sender: string, content: JsonObject): Promise<Map<string, PushOutcome>> {
@@ -201,4 +239,5 @@ test('what is counted from memory, from the tables and from scratch is the same'
     }),
     { numRuns: 60 },
   );
-});
+  // Each run makes a database; PostgreSQL takes half a second for one.
+}, 120_000);

@@ -132,6 +132,10 @@ export const groundFloor: Migration = {
       notifies {bigint} not null, highlights {bigint} not null,
       primary key (room_nid, user_id, room_index)){clustered}`,
     'create index unread_exceptions_by_room_index on unread_exceptions (room_nid, room_index)',
+    // How far a user has read because he sent something there; thread_id is '' for the main timeline.
+    `create table reads_by_sending (
+      room_nid {bigint} not null, user_id {text} not null, thread_id {text} not null, room_index {bigint} not null,
+      primary key (room_nid, user_id, thread_id)){clustered}`,
 
     // ---- Encryption
     `create table to_device_messages (

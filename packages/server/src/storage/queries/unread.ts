@@ -74,6 +74,30 @@ export const insertRelatedUnreadException = defineStatement<{
    values (:roomNid, :userId, :roomIndex, ${THREAD_OF_PARENT}, :notifies, :highlights)`,
 );
 
+/** Events of a room come in the order of room_index, so the newest is the furthest. */
+const MOVES_ON = 'on conflict (room_nid, user_id, thread_id) do update set room_index = excluded.room_index';
+
+export const upsertReadBySending = defineStatement<{
+  roomNid: number;
+  userId: string;
+  threadId: string;
+  roomIndex: number;
+}>(
+  `insert into reads_by_sending (room_nid, user_id, thread_id, room_index)
+   values (:roomNid, :userId, :threadId, :roomIndex) ${MOVES_ON}`,
+);
+
+/** Like `upsertReadBySending`, with the thread of another event. */
+export const upsertRelatedReadBySending = defineStatement<{
+  roomNid: number;
+  userId: string;
+  parentId: string;
+  roomIndex: number;
+}>(
+  `insert into reads_by_sending (room_nid, user_id, thread_id, room_index)
+   values (:roomNid, :userId, ${THREAD_OF_PARENT}, :roomIndex) ${MOVES_ON}`,
+);
+
 const REDACTED_INDEX = `room_nid = :roomNid and room_index in
   (select room_index from events where event_id = :redacts and room_nid = :roomNid and redacted_by = :redactionNid)`;
 
@@ -105,14 +129,19 @@ export const selectUnreadExceptions = defineStatement<
 );
 
 /**
- * How far the user has read, by thread: '' is the unthreaded receipt, whichever of the public and the private is ahead.
+ * How far the user has read, by thread: '' is the unthreaded receipt, `main` the main timeline. Whichever of the public
+ * receipt, the private one and his own last event is ahead.
  */
 export const selectReadIndexes = defineStatement<
   { roomNid: number; userId: string },
   { thread_id: string; room_index: number }
 >(
-  `select thread_id, max(room_index) as room_index from receipts
-   where room_nid = :roomNid and user_id = :userId and receipt_type in ('m.read', 'm.read.private')
+  `select thread_id, max(room_index) as room_index from (
+     select thread_id, room_index from receipts
+     where room_nid = :roomNid and user_id = :userId and receipt_type in ('m.read', 'm.read.private')
+     union all
+     select case thread_id when '' then 'main' else thread_id end, room_index from reads_by_sending
+     where room_nid = :roomNid and user_id = :userId) as marks
    group by thread_id`,
 );
 
@@ -124,11 +153,26 @@ export const pruneUnreadExceptions = defineStatement<{ roomNid: number; kept: nu
   `delete from unread_exceptions where room_nid = :roomNid and room_index <= ${OLDEST_KEPT}
    and (notifies = 0 or exists (
      select 1 from receipts r where r.room_nid = unread_exceptions.room_nid and r.user_id = unread_exceptions.user_id
-     and r.receipt_type in ('m.read', 'm.read.private') and r.thread_id = ''
-     and r.room_index >= unread_exceptions.room_index))`,
+     and r.receipt_type in ('m.read', 'm.read.private')
+     and r.thread_id in ('', case unread_exceptions.thread_id when '' then 'main' else unread_exceptions.thread_id end)
+     and r.room_index >= unread_exceptions.room_index) or exists (
+     select 1 from reads_by_sending s where s.room_nid = unread_exceptions.room_nid
+     and s.user_id = unread_exceptions.user_id and s.thread_id = unread_exceptions.thread_id
+     and s.room_index >= unread_exceptions.room_index))`,
 );
 
-/** Keeps the newest rows of a room. Runs after `pruneUnreadExceptions`. */
+/**
+ * Those that have nothing left to mark: they end below what is kept, or nothing of their thread is there. Runs after
+ * `pruneUnreadExceptions`, which removes what they have marked, and before `pruneUnreadEvents`.
+ */
+export const pruneReadsBySending = defineStatement<{ roomNid: number; kept: number }>(
+  `delete from reads_by_sending where room_nid = :roomNid and (room_index <= ${OLDEST_KEPT} or (
+     thread_id not in (select thread_id from unread_events where room_nid = :roomNid) and not exists (
+       select 1 from unread_exceptions x where x.room_nid = reads_by_sending.room_nid
+       and x.user_id = reads_by_sending.user_id and x.thread_id = reads_by_sending.thread_id and x.notifies = 1)))`,
+);
+
+/** Keeps the newest rows of a room. Runs after `pruneUnreadExceptions` and `pruneReadsBySending`. */
 export const pruneUnreadEvents = defineStatement<{ roomNid: number; kept: number }>(
   `delete from unread_events where room_nid = :roomNid and room_index <= ${OLDEST_KEPT}`,
 );
