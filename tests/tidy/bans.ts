@@ -55,6 +55,12 @@ export const BANS: readonly Ban[] = [
     use: 'a boolean of RoomVersion',
     allowed: [],
   },
+  {
+    name: 'an LRUCache that takes the room for all its entries when it is made',
+    pattern: /new LRUCache\b[^;]*?\{\s*max:/,
+    use: 'createCache()',
+    allowed: ['packages/server/src/services/push/', 'packages/server/src/services/sync/'],
+  },
   { name: 'a leftover', pattern: /\b(FIXME|XXX|HACK)\b/, use: 'an issue, or mend it', allowed: [] },
   { name: 'export default', pattern: /^export default\b/m, use: 'a named export', allowed: [] },
 ];

@@ -6,6 +6,7 @@ const PLATFORM = 'packages/server/src/platform/';
 const STORAGE = 'packages/server/src/storage/';
 const SERVICES = 'packages/server/src/services/';
 const HTTP = 'packages/server/src/http/';
+const CACHE = 'packages/server/src/cache/';
 const PURE = ['packages/protocol/', 'packages/sticky/'];
 
 export interface Layer {
@@ -19,6 +20,7 @@ export interface Layer {
 export const LAYERS: readonly Layer[] = [
   { name: 'sticky', prefixes: ['packages/sticky/'], sees: [] },
   { name: 'protocol', prefixes: ['packages/protocol/'], sees: ['packages/sticky/'] },
+  { name: 'cache', prefixes: [CACHE], sees: [] },
   { name: 'bench', prefixes: ['packages/bench/'], sees: [] },
   { name: 'platform/node', prefixes: [`${PLATFORM}node/`], sees: [PLATFORM, ...PURE] },
   { name: 'platform', prefixes: [PLATFORM], sees: PURE },
@@ -26,19 +28,27 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'storage drivers',
     prefixes: [`${STORAGE}sqlite/`, `${STORAGE}postgres/`, `${STORAGE}open-storage.ts`],
-    sees: [STORAGE, PLATFORM, ...PURE],
+    sees: [STORAGE, PLATFORM, CACHE, ...PURE],
   },
   { name: 'storage', prefixes: [STORAGE], sees: [PLATFORM, ...PURE] },
   {
     name: 'services',
     prefixes: [SERVICES],
-    sees: [STORAGE, PLATFORM, 'packages/server/src/config', ...PURE],
+    sees: [STORAGE, PLATFORM, CACHE, 'packages/server/src/config', ...PURE],
   },
   {
     name: 'http',
     prefixes: [HTTP],
     // Of storage only its failures and the stream's types: an edge that queries is an edge that decides.
-    sees: [SERVICES, PLATFORM, 'packages/server/src/config', `${STORAGE}storage.ts`, `${STORAGE}stream.ts`, ...PURE],
+    sees: [
+      SERVICES,
+      PLATFORM,
+      CACHE,
+      'packages/server/src/config',
+      `${STORAGE}storage.ts`,
+      `${STORAGE}stream.ts`,
+      ...PURE,
+    ],
   },
   {
     name: 'composition',

@@ -1,5 +1,5 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../cache/create-cache.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type RateLimit, takeToken } from './token-bucket.ts';
 
@@ -51,7 +51,7 @@ export interface RateLimitOptions {
 export function createRateLimits(options: RateLimitOptions): RateLimits {
   const { clock, isEnabled } = options;
   const limits: Record<RateLimitName, RateLimit> = { ...RATE_LIMITS, ...options.limits };
-  const buckets = new LRUCache<string, number>({ max: options.maxBuckets ?? MAX_BUCKETS });
+  const buckets = createCache<string, number>(options.maxBuckets ?? MAX_BUCKETS);
 
   function take(name: RateLimitName, ...key: readonly string[]): void {
     if (!isEnabled) {

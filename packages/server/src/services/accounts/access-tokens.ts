@@ -1,5 +1,5 @@
 import { type DeviceId, parseDeviceId, parseUserId, type UserId } from '@limpet/protocol/identifiers';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { selectAccessToken } from '../../storage/queries/access-tokens.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -31,7 +31,7 @@ export class AccessTokens {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #lastSeen: LastSeen;
-  readonly #owners = new LRUCache<string, CachedOwner>({ max: MAX_CACHED_TOKENS });
+  readonly #owners = createCache<string, CachedOwner>(MAX_CACHED_TOKENS);
   /** Counts the drops: what was read before one may be of a token that it took away, and is not kept. */
   #drops = 0;
 

@@ -1,7 +1,7 @@
 import { isLongerThan, MAX_IDENTIFIER_BYTES, type RoomId, type UserId } from '@limpet/protocol/identifiers';
 import { isJsonObject, type JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import {
   type AccountDataRow,
   selectAccountData,
@@ -34,7 +34,7 @@ export interface AccountDataAddress {
 /** What users keep for themselves, of all rooms or of one. Specification: client-server API, "Client Config". */
 export class AccountData implements AccountDataReader {
   readonly #storage: Storage;
-  readonly #ignored = new LRUCache<string, ReadonlySet<string>>({ max: MAX_CACHED_IGNORE_LISTS });
+  readonly #ignored = createCache<string, ReadonlySet<string>>(MAX_CACHED_IGNORE_LISTS);
   /** Counts the changed ignore lists: what was read before a change is not kept. */
   #ignoreChanges = 0;
 

@@ -1,7 +1,7 @@
 import type { UserId } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import { insertFilter, selectFilter, selectFilterByJson } from '../../storage/queries/filters.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { type Filter, parseFilter } from './filter.ts';
@@ -14,7 +14,7 @@ const MAX_CACHED_FILTERS = 10_000;
 /** The filters that users saved. A filter never changes once it has its ID. */
 export class Filters {
   readonly #storage: Storage;
-  readonly #cache = new LRUCache<string, Filter>({ max: MAX_CACHED_FILTERS });
+  readonly #cache = createCache<string, Filter>(MAX_CACHED_FILTERS);
 
   constructor(storage: Storage) {
     this.#storage = storage;

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import { countOneTimeKeys, selectUnusedFallbackTypes } from '../../storage/queries/device-keys.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { DeviceAddress, KeyCounts } from './encryption-reader.ts';
@@ -15,7 +15,7 @@ const ALWAYS_COUNTED = 'signed_curve25519';
 export class KeyCountsCache {
   readonly #storage: Storage;
   /** By user, by device. A value that is not here any more when its read ends is not kept. */
-  readonly #users = new LRUCache<string, Map<string, Promise<KeyCounts>>>({ max: MAX_CACHED_USERS });
+  readonly #users = createCache<string, Map<string, Promise<KeyCounts>>>(MAX_CACHED_USERS);
 
   constructor(storage: Storage) {
     this.#storage = storage;

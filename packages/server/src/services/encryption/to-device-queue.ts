@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { Log } from '../../platform/log.ts';
 import { deleteToDeviceMessages, selectToDeviceMessages } from '../../storage/queries/to-device.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -34,7 +34,7 @@ interface KnownDevice {
 export class ToDeviceQueue {
   readonly #storage: Storage;
   readonly #log: Log;
-  readonly #known = new LRUCache<string, KnownDevice>({ max: MAX_KNOWN_DEVICES });
+  readonly #known = createCache<string, KnownDevice>(MAX_KNOWN_DEVICES);
   #waiting = new Map<string, Acknowledgement>();
   #removing: Promise<void> | undefined;
 

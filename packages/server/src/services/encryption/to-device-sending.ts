@@ -1,7 +1,7 @@
 import { isLongerThan, MAX_IDENTIFIER_BYTES, parseUserId, type ServerName } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { Platform } from '../../platform/platform.ts';
 import {
   insertToDeviceMessage,
@@ -50,7 +50,7 @@ export interface ToDeviceParts {
 export class ToDeviceSending {
   readonly #parts: ToDeviceParts;
   /** New messages of each device since its queue was cut. */
-  readonly #uncut = new LRUCache<string, number>({ max: MAX_COUNTED_DEVICES });
+  readonly #uncut = createCache<string, number>(MAX_COUNTED_DEVICES);
 
   constructor(parts: ToDeviceParts) {
     this.#parts = parts;

@@ -1,5 +1,5 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Timer } from '../../platform/timers.ts';
 import type { PublishedChange } from '../../storage/change.ts';
@@ -51,7 +51,7 @@ export class Typing {
   readonly #events: EventStore;
   readonly #rooms = new Map<string, TypingRoom>();
   /** Where the typists of a room changed last: rooms where nobody types now, and those where somebody does. */
-  readonly #quiet = new LRUCache<string, number>({ max: MAX_QUIET_ROOMS });
+  readonly #quiet = createCache<string, number>(MAX_QUIET_ROOMS);
   readonly #active = new Map<string, number>();
   /** Rooms with a mark in the table, and when somebody typed there last, on the monotonic clock. */
   readonly #marked = new Map<number, number>();

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import { selectPreviousStates, selectTransactionsOfEvents } from '../../storage/queries/event-details.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { EventStore } from './event-store.ts';
@@ -20,9 +20,9 @@ export class EventDetails {
   readonly #storage: Storage;
   readonly #events: EventStore;
   /** Event nid to the nid of the state event before it in its slot, 0 where there was none. */
-  readonly #predecessors = new LRUCache<number, number>({ max: MAX_CACHED_PREDECESSORS });
+  readonly #predecessors = createCache<number, number>(MAX_CACHED_PREDECESSORS);
   /** Of events that the user who asked has sent; an event without a remembered request has an empty one. */
-  readonly #transactions = new LRUCache<number, Partial<SendingRequest>>({ max: MAX_CACHED_TRANSACTIONS });
+  readonly #transactions = createCache<number, Partial<SendingRequest>>(MAX_CACHED_TRANSACTIONS);
 
   constructor(storage: Storage, events: EventStore) {
     this.#storage = storage;

@@ -1,5 +1,5 @@
 import { findRoomVersion } from '@limpet/protocol/room-version';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import {
   type EventRow,
   selectEventsById,
@@ -29,9 +29,9 @@ export interface TimelineRange {
 /** Reads events and rooms, through one cache. What it gives is shared: never change it. */
 export class EventStore {
   readonly #storage: Storage;
-  readonly #events = new LRUCache<number, RoomEvent>({ max: MAX_CACHED_EVENTS });
-  readonly #rooms = new LRUCache<number, RoomRecord>({ max: MAX_CACHED_ROOMS });
-  readonly #roomNids = new LRUCache<string, number>({ max: MAX_CACHED_ROOMS });
+  readonly #events = createCache<number, RoomEvent>(MAX_CACHED_EVENTS);
+  readonly #rooms = createCache<number, RoomRecord>(MAX_CACHED_ROOMS);
+  readonly #roomNids = createCache<string, number>(MAX_CACHED_ROOMS);
 
   constructor(storage: Storage) {
     this.#storage = storage;

@@ -1,5 +1,5 @@
 import { stateMapKey } from '@limpet/protocol/pdu';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import { selectSlotsOfSnapshots, selectSlotsOfType } from '../../storage/queries/event-details.ts';
 import { selectSlot } from '../../storage/queries/state.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -21,9 +21,9 @@ const MAX_CACHED_SLOTS = 50_000;
 export class HistoricalState {
   readonly #storage: Storage;
   readonly #events: EventStore;
-  readonly #visibilities = new LRUCache<number, HistoryVisibility>({ max: MAX_CACHED_VISIBILITIES });
-  readonly #memberships = new LRUCache<string, Membership>({ max: MAX_CACHED_MEMBERSHIPS });
-  readonly #slotNids = new LRUCache<string, number>({ max: MAX_CACHED_SLOTS });
+  readonly #visibilities = createCache<number, HistoryVisibility>(MAX_CACHED_VISIBILITIES);
+  readonly #memberships = createCache<string, Membership>(MAX_CACHED_MEMBERSHIPS);
+  readonly #slotNids = createCache<string, number>(MAX_CACHED_SLOTS);
 
   constructor(storage: Storage, events: EventStore) {
     this.#storage = storage;

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { MembershipChange, PublishedChange } from '../../storage/change.ts';
 import {
   countMemberships,
@@ -35,7 +36,7 @@ export class Memberships implements MembershipReader {
   });
   /** Reads under way; one that is no longer here when it ends may be out of date and is not kept. */
   readonly #reads = new Map<string, Promise<ReadonlyMap<number, MembershipRecord>>>();
-  readonly #counts = new LRUCache<string, Counts>({ max: MAX_CACHED_COUNTS });
+  readonly #counts = createCache<string, Counts>(MAX_CACHED_COUNTS);
   readonly #counting = new Map<string, Promise<Counts & { isPublished: boolean }>>();
 
   constructor(storage: Storage) {

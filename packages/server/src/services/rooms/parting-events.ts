@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { EventStore } from './event-store.ts';
 import type { HistoricalState } from './historical-state.ts';
 import { membershipOf } from './history-visibility.ts';
@@ -15,7 +15,7 @@ export class PartingEvents {
   readonly #events: EventStore;
   readonly #history: HistoricalState;
   /** By the nid of the present member event: the nid of the parting one, 0 where the user was never joined. */
-  readonly #partings = new LRUCache<number, number>({ max: MAX_CACHED_PARTINGS });
+  readonly #partings = createCache<number, number>(MAX_CACHED_PARTINGS);
 
   constructor(events: EventStore, history: HistoricalState) {
     this.#events = events;

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import { insertTransactionId, selectTransactionId } from '../../storage/queries/transaction-ids.ts';
 import { ExpectationFailed, type Storage, type WriteTransaction } from '../../storage/storage.ts';
 import type { RoomEvent } from './room-event.ts';
@@ -29,8 +29,8 @@ export type RecordTransaction = (transaction: WriteTransaction, event: RoomEvent
  */
 export class SentTransactions {
   readonly #storage: Storage;
-  readonly #recent = new LRUCache<string, Promise<string>>({ max: MAX_RECENT });
-  readonly #repeating = new LRUCache<string, true>({ max: MAX_REPEATING_DEVICES });
+  readonly #recent = createCache<string, Promise<string>>(MAX_RECENT);
+  readonly #repeating = createCache<string, true>(MAX_REPEATING_DEVICES);
 
   constructor(storage: Storage) {
     this.#storage = storage;

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import { selectSlot, upsertSlot } from '../../storage/queries/state.ts';
 import type { Storage, WriteTransaction } from '../../storage/storage.ts';
 
@@ -23,7 +23,7 @@ export interface Slot {
  */
 export class SlotTable {
   readonly #storage: Storage;
-  readonly #slots = new LRUCache<string, Slot>({ max: MAX_CACHED_SLOTS });
+  readonly #slots = createCache<string, Slot>(MAX_CACHED_SLOTS);
 
   constructor(storage: Storage) {
     this.#storage = storage;

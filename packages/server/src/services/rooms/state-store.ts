@@ -1,5 +1,6 @@
 import { stateMapKey } from '@limpet/protocol/pdu';
 import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import {
   type CurrentStateRow,
   selectCurrentSlot,
@@ -28,8 +29,8 @@ export class StateStore implements RoomStateReader {
   });
   /** Reads under way, so that many readers of one snapshot are one read. */
   readonly #reads = new Map<number, Promise<ReadonlyMap<number, number>>>();
-  readonly #slots = new LRUCache<number, StateSlot>({ max: MAX_CACHED_SLOTS });
-  readonly #slotNids = new LRUCache<string, number>({ max: MAX_CACHED_SLOTS });
+  readonly #slots = createCache<number, StateSlot>(MAX_CACHED_SLOTS);
+  readonly #slotNids = createCache<string, number>(MAX_CACHED_SLOTS);
 
   constructor(storage: Storage, events: EventStore) {
     this.#storage = storage;

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import { selectEdgeBackwards, selectEdgeForwards } from '../../storage/queries/timeline-edges.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { StreamVector } from '../../storage/stream.ts';
@@ -20,7 +20,7 @@ const MAX_CACHED_PLACES = 100_000;
 export class TimelinePages implements TimelineReader {
   readonly #storage: Storage;
   readonly #events: EventStore;
-  readonly #places = new LRUCache<string, number>({ max: MAX_CACHED_PLACES });
+  readonly #places = createCache<string, number>(MAX_CACHED_PLACES);
 
   constructor(storage: Storage, events: EventStore) {
     this.#storage = storage;

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { StorageReader } from '../assemble-storage.ts';
 import type { BoundValue } from '../storage-adapter.ts';
 import type { Row } from '../write-group.ts';
@@ -10,7 +10,7 @@ const MAX_PREPARED_STATEMENTS = 500;
 
 /** Reads at once, in the thread that asks: a look-up takes microseconds, less than handing it to another thread. */
 export function createSqliteReader(database: DatabaseSync, ownsDatabase: boolean): StorageReader {
-  const prepared = new LRUCache<string, StatementSync>({ max: MAX_PREPARED_STATEMENTS });
+  const prepared = createCache<string, StatementSync>(MAX_PREPARED_STATEMENTS);
 
   function all(sql: string, parameters: readonly BoundValue[]): Row[] {
     let statement = prepared.get(sql);
