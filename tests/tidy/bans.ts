@@ -59,7 +59,7 @@ export const BANS: readonly Ban[] = [
     name: 'an LRUCache that takes the room for all its entries when it is made',
     pattern: /new LRUCache\b[^;]*?\{\s*max:/,
     use: 'createCache()',
-    allowed: ['packages/server/src/services/push/', 'packages/server/src/services/sync/'],
+    allowed: [],
   },
   { name: 'a leftover', pattern: /\b(FIXME|XXX|HACK)\b/, use: 'an issue, or mend it', allowed: [] },
   { name: 'export default', pattern: /^export default\b/m, use: 'a named export', allowed: [] },

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Child, startChild } from './start-child.ts';
 
 /** Started as any other program is: the bench knows its command line, and nothing of its code. */
-const PROGRAM = resolve(import.meta.dirname, '../../../server/src/main.ts');
+const PROGRAM = resolve(import.meta.dirname, '../../../server/bin/limpet.js');
 
 export interface LimpetPlace {
   /** Takes its configuration and its data. */

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { PublishedChange } from '../../storage/change.ts';
 import { selectAccountData, upsertAccountData } from '../../storage/queries/account-data.ts';
 import { selectNotificationSettings } from '../../storage/queries/push-rules.ts';
@@ -49,7 +49,7 @@ export interface NotificationSettings {
 export class PushRules {
   readonly #storage: Storage;
   readonly #turns = new Turns();
-  readonly #cache = new LRUCache<string, NotificationSettings>({ max: MAX_CACHED_USERS });
+  readonly #cache = createCache<string, NotificationSettings>(MAX_CACHED_USERS);
   /** Of each read under way, the users whose settings changed meanwhile: what was read of them is not kept. */
   readonly #reads = new Set<Set<string>>();
 

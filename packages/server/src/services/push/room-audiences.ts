@@ -9,9 +9,9 @@ import type { RoomView } from '../rooms/projection.ts';
 import { NameIndex } from './name-index.ts';
 import { changedSettingsOf, type NotificationSettings, type PushRules } from './push-rules.ts';
 
-/** Rooms, and the local members of all of them together, whose names and settings are kept in memory. */
-const MAX_CACHED_ROOMS = 5_000;
+/** Local members, of all rooms together, whose names and settings are kept in memory; a room counts as some itself. */
 const MAX_CACHED_MEMBERS = 500_000;
+const MEMBERS_PER_ROOM = 100;
 /** Local members of one room who are found by name in a text; further ones are notified by `m.mentions` alone. */
 const MAX_NAMED_MEMBERS = 20_000;
 /** Members that one statement reads. */
@@ -35,9 +35,8 @@ export class RoomAudiences {
   readonly #pushRules: PushRules;
   readonly #serverName: string;
   readonly #audiences = new LRUCache<string, CachedAudience>({
-    max: MAX_CACHED_ROOMS,
     maxSize: MAX_CACHED_MEMBERS,
-    sizeCalculation: (audience) => 1 + Math.min(MAX_CACHED_MEMBERS - 1, audience.pendingNames.size),
+    sizeCalculation: (audience) => Math.min(MAX_CACHED_MEMBERS, MEMBERS_PER_ROOM + audience.pendingNames.size),
   });
 
   /** The push rules have to follow the stream before this does: they are asked again when they changed. */

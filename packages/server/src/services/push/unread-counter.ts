@@ -9,10 +9,11 @@ import { type CountedEvent, countUnread, MAX_COUNTED, type ReadIndexes } from '.
 import type { UnreadEvent, UnreadNews } from './unread-news.ts';
 import type { UnreadCounts, UnreadReader } from './unread-reader.ts';
 
-/** Rooms kept in memory. */
-const MAX_CACHED_ROOMS = 10_000;
-/** Small rows of all of them together, some 100 bytes each: events, readers and their exceptions. */
+/**
+ * Small rows kept in memory, some 100 bytes each: events, readers and their exceptions; a room counts as some itself.
+ */
 const MAX_CACHED_ROWS = 1_000_000;
+const ROWS_PER_ROOM = 100;
 /** Rows of the readers of one room; when there are more, they are all read again as they are asked for. */
 const MAX_READER_ROWS = 500_000;
 /** Threads that a reader is known to have read; with more he is read again, without those that matter no more. */
@@ -64,9 +65,8 @@ export class UnreadCounter implements UnreadReader {
   readonly #events: EventStore;
   readonly #news: UnreadNews;
   readonly #rooms = new LRUCache<string, CachedRoom>({
-    max: MAX_CACHED_ROOMS,
     maxSize: MAX_CACHED_ROWS,
-    sizeCalculation: (room) => 1 + room.events.length + room.readerRows,
+    sizeCalculation: (room) => ROWS_PER_ROOM + room.events.length + room.readerRows,
   });
 
   /** Memberships have to follow the stream before this does: they are asked again when one changed. */

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import type { PushOutcome } from './push-rule.ts';
 
 /** Events kept between their decision and their publication; whoever misses one reads the tables. */
@@ -19,7 +19,7 @@ export interface UnreadEvent {
 
 /** Hands what the projection decided to the counter, which takes it once it is committed: no table is read for it. */
 export class UnreadNews {
-  readonly #byEvent = new LRUCache<number, UnreadEvent | 'nothing'>({ max: MAX_EVENTS });
+  readonly #byEvent = createCache<number, UnreadEvent | 'nothing'>(MAX_EVENTS);
 
   /** `nothing` says that the event was looked at, and changes what is unread for nobody. */
   leave(eventNid: number, news: UnreadEvent | 'nothing'): void {

@@ -2,7 +2,7 @@ import { type PowerLevels, powerLevelsOf } from '@limpet/protocol/authorization/
 import { asEventId } from '@limpet/protocol/identifiers';
 import { isJsonObject } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
-import { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
 import {
   deleteRedactedUnreadEvent,
   deleteRedactedUnreadExceptions,
@@ -44,8 +44,8 @@ export class UnreadProjection implements Projection {
   readonly #audiences: RoomAudiences;
   readonly #news: UnreadNews;
   readonly #readsBySending = new ReadsBySending();
-  readonly #personalRules = new LRUCache<string, CompiledPushRules>({ max: MAX_COMPILED_USERS });
-  readonly #addedRows = new LRUCache<number, number>({ max: MAX_COUNTED_ROOMS });
+  readonly #personalRules = createCache<string, CompiledPushRules>(MAX_COMPILED_USERS);
+  readonly #addedRows = createCache<number, number>(MAX_COUNTED_ROOMS);
 
   constructor(audiences: RoomAudiences, news: UnreadNews) {
     this.#audiences = audiences;

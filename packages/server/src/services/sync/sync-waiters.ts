@@ -46,7 +46,8 @@ export class SyncWaiters {
     this.#timers = timers;
     this.#roomsOf = roomsOf;
     this.#idle = new LRUCache({
-      max: maxIdleUsers,
+      maxSize: maxIdleUsers,
+      sizeCalculation: () => 1,
       dispose: (user, _userId, reason) => {
         if (reason === 'evict') this.#forget(user);
       },
