@@ -76,7 +76,7 @@ class World {
       cursor: this.cursor,
       upTo,
       limit,
-      nowMs: NOW_MS,
+      nowMs: this.nowMs,
       inTimeline,
       ignoredUsers,
     });
@@ -109,6 +109,18 @@ describe('pages of due sticky events', () => {
     const last = await world.send(room);
     expect((await world.sync(1)).nids).toEqual([first]);
     expect((await world.sync(1)).nids).toEqual([last]);
+  });
+
+  test('C5: one that expired since another client read the same page is skipped, and no other with it', async () => {
+    const world = new World();
+    const room = world.rooms[0] as RoomRecord;
+    await world.join(room);
+    await world.send(room, NOW_MS + 1);
+    const later = [await world.send(room, NOW_MS + 2), await world.send(room, NOW_MS + 2)];
+    await world.sync(2);
+    world.cursor = STICKY_START;
+    world.nowMs = NOW_MS + 1;
+    expect([...(await world.sync(2)).nids, ...(await world.sync(2)).nids]).toEqual(later);
   });
 
   test('C4: events of ignored users are passed over, and never end a page early', async () => {

@@ -1,4 +1,9 @@
-import { selectDueStickyEvents, selectStickyPositions } from '../../storage/queries/sticky-events.ts';
+import { MomentaryReads } from '../../storage/momentary-reads.ts';
+import {
+  type DueStickyRow,
+  selectDueStickyEvents,
+  selectStickyPositions,
+} from '../../storage/queries/sticky-events.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import { compareRanks, dueAfter, rankFor, type StickyCursor, type StickyRank } from './sticky-cursor.ts';
@@ -35,6 +40,7 @@ export interface StickyPage {
 interface Ranked {
   readonly eventNid: number;
   readonly sender: string;
+  readonly untilMs: number;
   readonly room: RoomRecord;
   readonly rank: StickyRank;
 }
@@ -43,10 +49,12 @@ interface Ranked {
 export class DueStickyEvents {
   readonly #storage: Storage;
   readonly #rooms: StickyRooms;
+  readonly #reads: MomentaryReads<DueStickyRow[]>;
 
   constructor(storage: Storage, rooms: StickyRooms) {
     this.#storage = storage;
     this.#rooms = rooms;
+    this.#reads = new MomentaryReads(storage.stream);
   }
 
   async page(query: StickyQuery): Promise<StickyPage> {
@@ -56,8 +64,12 @@ export class DueStickyEvents {
       const due = await this.#read(query, passed);
       const taken = due.slice(0, query.limit);
       const wanted = taken.filter(
-        ({ rank, sender }) =>
-          !delivered.has(rank.due) && !query.inTimeline.has(rank.due) && !query.ignoredUsers.has(sender),
+        ({ rank, sender, untilMs }) =>
+          // What was read a moment ago may have expired since; it counts as passed all the same.
+          untilMs > query.nowMs &&
+          !delivered.has(rank.due) &&
+          !query.inTimeline.has(rank.due) &&
+          !query.ignoredUsers.has(sender),
       );
       const last = taken.at(-1);
       if (due.length <= query.limit || last === undefined) return { events: wanted, cursor: undefined };
@@ -84,20 +96,20 @@ export class DueStickyEvents {
     for (const { room, joinedPosition } of query.rooms) {
       const after = dueAfter(passed, joinedPosition);
       if (!this.#rooms.hasDueAfter(room.nid, query.writer, after)) continue;
-      const rows = await this.#storage.read(selectDueStickyEvents, {
-        roomNid: room.nid,
-        writer: query.writer,
-        after,
-        upTo: query.upTo,
-        nowMs: query.nowMs,
-        limit: query.limit + 1,
-      });
-      for (const row of rows) {
+      for (const row of await this.#readRoom(room, after, query)) {
         const rank = rankFor(row.position, joinedPosition);
-        found.push({ eventNid: row.event_nid, sender: row.sender, room, rank });
+        found.push({ eventNid: row.event_nid, sender: row.sender, untilMs: row.until_ms, room, rank });
       }
     }
     return found.sort((left, right) => compareRanks(left.rank, right.rank)).slice(0, query.limit + 1);
+  }
+
+  #readRoom(room: RoomRecord, after: number, query: StickyQuery): Promise<DueStickyRow[]> {
+    const { writer, upTo, nowMs } = query;
+    const limit = query.limit + 1;
+    const stretch = { roomNid: room.nid, writer, after, upTo, nowMs, limit };
+    const key = `${room.nid} ${writer} ${after} ${upTo} ${limit}`;
+    return this.#reads.once(key, () => this.#storage.read(selectDueStickyEvents, stretch));
   }
 }
 

@@ -4,6 +4,7 @@ export interface DueStickyRow {
   event_nid: number;
   sender: string;
   position: number;
+  until_ms: number;
 }
 
 export const insertStickyEvent = defineStatement<{
@@ -29,7 +30,7 @@ export const selectDueStickyEvents = defineStatement<
   { roomNid: number; writer: number; after: number; upTo: number; nowMs: number; limit: number },
   DueStickyRow
 >(
-  `select event_nid, sender, position from sticky_events
+  `select event_nid, sender, position, until_ms from sticky_events
    where room_nid = :roomNid and writer = :writer and position > :after and position <= :upTo and until_ms > :nowMs
    order by position limit :limit`,
 );
