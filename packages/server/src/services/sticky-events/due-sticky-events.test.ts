@@ -34,6 +34,7 @@ class World {
   readonly rooms = [newRoom(), newRoom(), newRoom()];
   readonly joinedAt = new Map<number, number>();
   position = 0;
+  nowMs = NOW_MS;
   since = 0;
   cursor: StickyCursor = STICKY_START;
 

@@ -10,6 +10,7 @@ import { isBeyond, type SyncRange, syncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
 import { SyncWaiters } from './sync-waiters.ts';
+import { acknowledgeToDevice } from './to-device.ts';
 
 /** Longest wait for news, whatever the client asks for. */
 const MAX_TIMEOUT_MS = 300_000;
@@ -33,6 +34,7 @@ export class SyncService {
 
   /** The body of the answer, as JSON text. */
   async sync(request: SyncRequest): Promise<string> {
+    acknowledgeToDevice(request, this.#sources);
     const mayWait = request.timeoutMs > 0 && request.since !== undefined && !request.fullState;
     return mayWait ? this.#waitForNews(request) : (await this.#answer(request)).text;
   }
@@ -61,13 +63,15 @@ export class SyncService {
     first.signal.addEventListener('abort', wake);
     try {
       for (let request = first; ; ) {
-        const answer = await this.#answer(request);
         const leftMs = deadline - clock.monotonicMs();
-        if (!answer.isEmpty || leftMs <= 0) return answer.text;
-        if (!this.#isOver(first)) await wakeUp.next(timers.after(leftMs, wake));
-        if (this.#isOver(first)) return answer.text;
-        // Nothing lies between: go on as if the client had taken this answer and come back with its token.
-        request = { ...first, since: answer.token };
+        const isOver = leftMs <= 0 || this.#isOver(first);
+        if (isOver || !isUpToDate(request, this.#sources.storage.stream.current())) {
+          const answer = await this.#answer(request);
+          if (!answer.isEmpty || isOver) return answer.text;
+          // Nothing lies between: go on as if the client had taken this answer and come back with its token.
+          request = { ...first, since: answer.token };
+        }
+        await wakeUp.next(timers.after(leftMs, wake));
       }
     } finally {
       first.signal.removeEventListener('abort', wake);
@@ -125,6 +129,14 @@ export class SyncService {
     const records = await this.#sources.events.rooms(joined.map(({ roomNid }) => roomNid));
     return joined.flatMap(({ roomNid }) => records.get(roomNid)?.roomId ?? []);
   }
+}
+
+/** The client has everything that is published: there is nothing to look for. Most requests begin so. */
+function isUpToDate({ since }: SyncRequest, current: StreamVector): boolean {
+  if (since === undefined || since.sticky !== undefined || since.toDeviceUpTo !== undefined) return false;
+  if (since.vector.size !== current.size) return false;
+  for (const [writer, position] of current) if (since.vector.get(writer) !== position) return false;
+  return true;
 }
 
 /** Remembers a wake-up that comes while nobody waits. */

@@ -12,16 +12,21 @@ export interface ToDevice {
   readonly upTo: number | undefined;
 }
 
-/** Messages for the requesting device. What `since` has passed was received: it is removed. */
+/** What the request's token has passed was received: it is removed. */
+export function acknowledgeToDevice(request: SyncRequest, { encryption }: SyncSources): void {
+  const { since } = request;
+  for (const [writer, position] of since?.vector ?? []) {
+    encryption.acknowledgeToDevice(request, writer, since?.toDeviceUpTo ?? position);
+  }
+}
+
+/** Messages for the requesting device. */
 export async function readToDevice(
   request: SyncRequest,
   range: SyncRange,
   { news, sources }: { news: SyncNews | undefined; sources: SyncSources },
 ): Promise<ToDevice> {
   const pendingFrom = request.since?.toDeviceUpTo;
-  for (const [writer, position] of range.since ?? []) {
-    sources.encryption.acknowledgeToDevice(request, writer, pendingFrom ?? position);
-  }
   if (news !== undefined && !news.toDevice && pendingFrom === undefined) return { texts: [], upTo: undefined };
   const texts: string[] = [];
   for (const [writer, upTo] of range.upTo) {
