@@ -6,7 +6,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 export const nodeTimers: Timers = { after };
 
 /**
- * Node may call back up to a millisecond early, so the rest is waited for. Without a delay it is called as soon as others
+ * Node may call back up to a millisecond early, so the rest is waited for. Without a delay it calls as soon as others
  * had their turn, where `setTimeout` would idle for a millisecond.
  */
 function after(delayMs: number, action: () => void): Timer {
