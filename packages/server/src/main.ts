@@ -19,6 +19,11 @@ const MAX_STOP_MS = 4_500;
 
 const EXIT_FAILURE = 1;
 
+/** What the server writes (messages, password hashes, the signing key) is for the user it runs as, and nobody else. */
+const PRIVATE_FILES = 0o077;
+
+process.umask(PRIVATE_FILES);
+
 const terminal = createNodeTerminal();
 
 const actions: Actions = {

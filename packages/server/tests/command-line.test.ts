@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../bin/limpet.js', import.meta.url));
 
 /** The promise of the manual for SIGTERM. */
 const MAX_STOP_MS = 5_000;
@@ -38,7 +38,7 @@ function temporaryDirectory(config?: string): string {
 }
 
 function start(directory: string, args: readonly string[], input = ''): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd: directory });
+  const child = spawn(process.execPath, [PROGRAM, ...args], { cwd: directory });
   children.push(child);
   let output = '';
   let errors = '';
@@ -109,8 +109,10 @@ describe('limpet serve', () => {
     await server.waitFor(/user create NAME --admin/);
     await server.waitFor(/registration token, good for once, is (\S{24})\n/);
     expect((await fetch(`${server.url}/_matrix/client/versions`)).status).toBe(200);
-    expect(statSync(join(directory, 'data', 'signing.key')).mode & 0o777).toBe(0o600);
-    expect(statSync(join(directory, 'data', 'control.sock')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(directory, 'data')).mode & 0o777).toBe(0o700);
+    for (const file of ['signing.key', 'control.sock', 'limpet.db']) {
+      expect(statSync(join(directory, 'data', file)).mode & 0o777).toBe(0o600);
+    }
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)('ends with status 0 on %s, with open connections, too', async (signal) => {
