@@ -3,8 +3,7 @@ import type { Pdu } from '@limpet/protocol/pdu';
 import { findRoomVersion } from '@limpet/protocol/room-version';
 import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
 import { describe, expect, test } from 'vitest';
-import type { EventViewing } from './client-event.ts';
-import { createPresentEvent, plainViewing } from './present-event.ts';
+import { createPresentEvent, type EventViewing, plainViewing } from './present-event.ts';
 import type { RoomEvent } from './room-event.ts';
 
 const SENT_MS = 1_700_000_000_000;

@@ -1,12 +1,12 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { AccountDataReader } from '../accounts/account-data-reader.ts';
-import type { StickyPresentation } from './client-event.ts';
 import { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
 import { HistoricalState } from './historical-state.ts';
 import type { MembershipReader } from './membership-reader.ts';
 import { PartingEvents } from './parting-events.ts';
+import type { StickyPresentation } from './present-event.ts';
 import { RoomDoor } from './room-access.ts';
 import { RoomHistory } from './room-history.ts';
 import type { RoomReader } from './room-reader.ts';

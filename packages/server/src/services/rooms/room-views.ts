@@ -1,13 +1,12 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { PresentEvent, StickyPresentation } from './client-event.ts';
 import { EventDetails } from './event-details.ts';
 import type { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
 import type { HistoricalState } from './historical-state.ts';
 import { membershipOf } from './history-visibility.ts';
 import type { MembershipReader, MembershipRecord } from './membership-reader.ts';
-import { createPresentEvent } from './present-event.ts';
+import { createPresentEvent, type PresentEvent, type StickyPresentation } from './present-event.ts';
 import type { RoomEvent, RoomRecord } from './room-event.ts';
 import type { EventViewer, RoomReader } from './room-reader.ts';
 import type { RoomStateReader } from './room-state.ts';
