@@ -4,8 +4,7 @@ import type { RoomEvent } from './room-event.ts';
 
 /**
  * What has to be exact at the commit of an event and is no business of the room itself (unread counts, the sticky
- * table).
- * `create-server.ts` hands the list of them to rooms.
+ * table). `services.ts` hands the list of them to rooms.
  */
 export interface Projection {
   /**

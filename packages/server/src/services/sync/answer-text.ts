@@ -30,7 +30,7 @@ export class AnswerText {
     if (answer.unread !== undefined) parts.push(answer.unread);
     if (answer.summary !== undefined) parts.push(`"summary":${answer.summary}`);
     if (sticky.length > 0) {
-      // clients.md, "Sticky events" 2: each of them carries its room_id.
+      // Unlike in a timeline each of them carries its room_id.
       parts.push(`"${settings.stickySectionName}":{"events":[${await this.#events(sticky, true)}]}`);
     }
     return `{${parts.join()}}`;
