@@ -1,10 +1,10 @@
 import { asEventId } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { EventStore } from '../rooms/event-store.ts';
+import { type JoinedRoomParts, joinedRoom } from '../rooms/joined-rooms.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 import type { FullyReadMarkers } from './fully-read.ts';
 import { isInThread } from './is-in-thread.ts';
-import { type JoinedRoomParts, joinedRoom } from './joined-room.ts';
 import type { Receipts, ReceiptType } from './receipts.ts';
 
 export type MarkerType = ReceiptType | 'm.fully_read';

@@ -6,6 +6,8 @@ import type { Clock } from '../../platform/clock.ts';
 import { deleteAlias, insertAlias, selectAlias, selectAliasesOfRoom } from '../../storage/queries/aliases.ts';
 import { ExpectationFailed, type Storage, type WriteTransaction } from '../../storage/storage.ts';
 import type { EventStore } from './event-store.ts';
+import { historyVisibilityOf } from './history-visibility.ts';
+import { findJoinedRoom } from './joined-rooms.ts';
 import type { MembershipReader } from './membership-reader.ts';
 import type { RoomRecord } from './room-event.ts';
 import type { StateStore } from './state-store.ts';
@@ -62,7 +64,7 @@ export class Aliases {
     const room = await events.room(roomId);
     const isJoined = room !== undefined && (await memberships.of(room, userId))?.membership === 'join';
     const visibility = room === undefined ? undefined : await state.current(room, 'm.room.history_visibility', '');
-    if (room === undefined || !(isJoined || visibility?.pdu.content.history_visibility === 'world_readable')) {
+    if (room === undefined || !(isJoined || historyVisibilityOf(visibility?.pdu) === 'world_readable')) {
       throw new MatrixError('M_FORBIDDEN', `Only who is joined to the room ${roomId} can list its aliases.`);
     }
     return this.ofRoom(room);
@@ -74,9 +76,8 @@ export class Aliases {
    */
   async add(alias: RoomAlias, roomId: string, userId: string): Promise<void> {
     this.checkOwn(alias);
-    const room = await this.#parts.events.room(roomId);
-    const membership = room === undefined ? undefined : await this.#parts.memberships.of(room, userId);
-    if (room === undefined || membership?.membership !== 'join') {
+    const room = await findJoinedRoom(this.#parts, roomId, userId);
+    if (room === undefined) {
       throw new MatrixError('M_FORBIDDEN', `Only who is joined to the room ${roomId} can give it an alias.`);
     }
     if ((await this.ofRoom(room)).length >= MAX_ALIASES_OF_ROOM) {
@@ -116,9 +117,9 @@ export class Aliases {
 
   /** Whether the user is joined and may send `m.room.canonical_alias`: who names a room may list it, too. */
   async mayName(roomId: string, userId: string): Promise<boolean> {
-    const { events, memberships, state } = this.#parts;
-    const room = await events.room(roomId);
-    if (room === undefined || (await memberships.of(room, userId))?.membership !== 'join') return false;
+    const { state } = this.#parts;
+    const room = await findJoinedRoom(this.#parts, roomId, userId);
+    if (room === undefined) return false;
     const stateMap = new Map<string, Pdu>();
     for (const type of ['m.room.create', 'm.room.power_levels']) {
       const event = await state.current(room, type, '');

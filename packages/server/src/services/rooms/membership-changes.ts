@@ -7,6 +7,7 @@ import { updateForgotten } from '../../storage/queries/memberships.ts';
 import type { MemberProfile } from '../accounts/profiles.ts';
 import type { NewEvent } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
+import { joinedRooms } from './joined-rooms.ts';
 import { membershipIn } from './loaded-room.ts';
 import type { MembershipReader } from './membership-reader.ts';
 import type { RestrictedJoins } from './restricted-joins.ts';
@@ -181,8 +182,7 @@ export class MembershipChanges {
 
   /** Brings a new name or avatar to all the rooms that the user is joined to. A room that refuses keeps the old one. */
   async updateMemberProfile(userId: string, profile: MemberProfile): Promise<void> {
-    const records = (await this.#parts.memberships.ofUser(userId)).filter((record) => record.membership === 'join');
-    const rooms = [...(await this.#parts.events.rooms(records.map((record) => record.roomNid))).values()];
+    const rooms = await joinedRooms(this.#parts, userId);
     for (let start = 0; start < rooms.length; start += PROFILE_ROOMS_AT_ONCE) {
       const some = rooms.slice(start, start + PROFILE_ROOMS_AT_ONCE);
       await Promise.all(some.map(({ roomId }) => this.#updateProfileIn(roomId, userId, profile)));

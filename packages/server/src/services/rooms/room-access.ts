@@ -49,14 +49,6 @@ export class RoomDoor {
     if (parting === undefined) throw notMember();
     return { room, userId, joined: undefined, parting };
   }
-
-  /** For members alone. Throws M_FORBIDDEN for anybody else. */
-  async enterJoined(roomId: string, userId: string): Promise<RoomRecord> {
-    const room = await this.#parts.events.room(roomId);
-    const record = room === undefined ? undefined : await this.#parts.memberships.of(room, userId);
-    if (room === undefined || record?.membership !== 'join') throw notMember();
-    return room;
-  }
 }
 
 function notMember(): MatrixError {

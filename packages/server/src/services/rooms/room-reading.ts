@@ -49,6 +49,6 @@ export function createRoomReading(parts: RoomReadingParts): RoomReading {
     partings,
     door,
     history: new RoomHistory({ ...parts, timeline, history: past, sight }),
-    states: new RoomStateViews({ ...parts, timeline, history: past, sight, door }),
+    states: new RoomStateViews({ ...parts, timeline, history: past, sight }),
   };
 }

@@ -4,8 +4,9 @@ import type { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
 import type { HistoricalState } from './historical-state.ts';
 import { membershipOf } from './history-visibility.ts';
+import { joinedRoom, joinedRooms } from './joined-rooms.ts';
 import type { Membership, MembershipReader } from './membership-reader.ts';
-import type { RoomAccess, RoomDoor } from './room-access.ts';
+import type { RoomAccess } from './room-access.ts';
 import type { RoomEvent } from './room-event.ts';
 import type { RoomStateReader } from './room-state.ts';
 import type { TimelineReader } from './timeline.ts';
@@ -20,7 +21,6 @@ interface RoomStateViewsParts {
   readonly timeline: TimelineReader;
   readonly history: HistoricalState;
   readonly sight: EventSight;
-  readonly door: RoomDoor;
 }
 
 export interface MembersQuery {
@@ -70,16 +70,14 @@ export class RoomStateViews {
 
   /** By user ID. Throws M_FORBIDDEN unless this user is joined. */
   async joinedMembers(roomId: string, userId: string): Promise<ReadonlyMap<string, JoinedMember>> {
-    const room = await this.#parts.door.enterJoined(roomId, userId);
+    const room = await joinedRoom(this.#parts, roomId, userId);
     const records = await this.#parts.memberships.ofRoom(room, 'join');
     const events = await this.#parts.events.byNids(records.map(({ eventNid }) => eventNid));
     return new Map(records.map((record) => [record.userId, profileOf(events.get(record.eventNid))]));
   }
 
   async joinedRooms(userId: string): Promise<string[]> {
-    const records = await this.#parts.memberships.ofUser(userId);
-    const nids = records.filter(({ membership }) => membership === 'join').map(({ roomNid }) => roomNid);
-    return [...(await this.#parts.events.rooms(nids)).values()].map(({ roomId }) => roomId);
+    return (await joinedRooms(this.#parts, userId)).map(({ roomId }) => roomId);
   }
 
   async #membersNow(access: RoomAccess): Promise<RoomEvent[]> {

@@ -1,6 +1,7 @@
 import type { Timer } from '../../platform/timers.ts';
 import type { StreamVector } from '../../storage/stream.ts';
 import type { DeviceAddress } from '../encryption/encryption-reader.ts';
+import { joinedRooms } from '../rooms/joined-rooms.ts';
 import { buildAnswer, type SyncAnswer, type UserRoom } from './build-answer.ts';
 import { type DeviceLists, readDeviceLists } from './device-lists.ts';
 import { LazyMembers } from './lazy-members.ts';
@@ -28,7 +29,7 @@ export class SyncService {
     const { storage, platform } = sources;
     const { stream } = storage;
     this.#sources = { ...sources, timeline: new MomentaryTimeline(sources.timeline, stream) };
-    const roomsOf = (userId: string) => this.#joinedRooms(userId);
+    const roomsOf = async (userId: string) => (await joinedRooms(sources, userId)).map(({ roomId }) => roomId);
     this.#waiters = new SyncWaiters({ stream, timers: platform.timers, roomsOf });
   }
 
@@ -121,13 +122,6 @@ export class SyncService {
         resolve();
       });
     });
-  }
-
-  async #joinedRooms(userId: string): Promise<string[]> {
-    const memberships = await this.#sources.memberships.ofUser(userId);
-    const joined = memberships.filter(({ membership }) => membership === 'join');
-    const records = await this.#sources.events.rooms(joined.map(({ roomNid }) => roomNid));
-    return joined.flatMap(({ roomNid }) => records.get(roomNid)?.roomId ?? []);
   }
 }
 
