@@ -1,5 +1,6 @@
 import { findRoomVersion } from '@limpet/protocol/room-version';
 import { createCache } from '../../cache/create-cache.ts';
+import { splitKnown } from '../../cache/split-known.ts';
 import {
   type EventRow,
   selectEventsById,
@@ -67,13 +68,7 @@ export class EventStore {
 
   /** The rooms of these nids, in no order; all must exist. */
   async rooms(nids: readonly number[]): Promise<Map<number, RoomRecord>> {
-    const found = new Map<number, RoomRecord>();
-    const missing: number[] = [];
-    for (const nid of nids) {
-      const known = this.#rooms.get(nid);
-      if (known === undefined) missing.push(nid);
-      else found.set(nid, known);
-    }
+    const { found, missing } = splitKnown(nids, (nid) => this.#rooms.get(nid));
     if (missing.length > 0) {
       for (const row of await this.#storage.read(selectRoomsByNid, { roomNids: missing })) {
         found.set(row.room_nid, this.#readRoom(row));
@@ -84,13 +79,7 @@ export class EventStore {
 
   /** The events of these nids; what we do not have is left out. */
   async byNids(nids: readonly number[]): Promise<Map<number, RoomEvent>> {
-    const found = new Map<number, RoomEvent>();
-    const missing: number[] = [];
-    for (const nid of nids) {
-      const known = this.#events.get(nid);
-      if (known === undefined) missing.push(nid);
-      else found.set(nid, known);
-    }
+    const { found, missing } = splitKnown(nids, (nid) => this.#events.get(nid));
     if (missing.length > 0) {
       const rows = await this.#storage.read(selectEventsByNid, { eventNids: missing });
       for (const event of await this.read(rows)) found.set(event.nid, event);

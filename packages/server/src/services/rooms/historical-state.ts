@@ -1,5 +1,6 @@
 import { stateMapKey } from '@limpet/protocol/pdu';
 import { createCache } from '../../cache/create-cache.ts';
+import { splitKnown } from '../../cache/split-known.ts';
 import { selectSlotsOfSnapshots, selectSlotsOfType } from '../../storage/queries/event-details.ts';
 import { selectSlot } from '../../storage/queries/state.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -31,7 +32,7 @@ export class HistoricalState {
   }
 
   async visibilities(snapshotNids: readonly number[]): Promise<Map<number, HistoryVisibility>> {
-    const { found, missing } = partition(snapshotNids, (nid) => this.#visibilities.get(nid));
+    const { found, missing } = splitKnown(new Set(snapshotNids), (nid) => this.#visibilities.get(nid));
     if (missing.length > 0) {
       const slots = await this.slotAt(missing, 'm.room.history_visibility', '');
       const events = await this.#events.byNids([...new Set(slots.values())]);
@@ -45,7 +46,7 @@ export class HistoricalState {
   }
 
   async memberships(snapshotNids: readonly number[], userId: string): Promise<Map<number, Membership>> {
-    const { found, missing } = partition(snapshotNids, (nid) => this.knownMembership(nid, userId));
+    const { found, missing } = splitKnown(new Set(snapshotNids), (nid) => this.knownMembership(nid, userId));
     if (missing.length > 0) {
       const slots = await this.slotAt(missing, 'm.room.member', userId);
       const events = await this.#events.byNids([...new Set(slots.values())]);
@@ -90,15 +91,4 @@ export class HistoricalState {
     if (row !== undefined) this.#slotNids.set(key, row.slot_nid);
     return row?.slot_nid;
   }
-}
-
-function partition<Value>(nids: readonly number[], known: (nid: number) => Value | undefined) {
-  const found = new Map<number, Value>();
-  const missing: number[] = [];
-  for (const nid of new Set(nids)) {
-    const value = known(nid);
-    if (value === undefined) missing.push(nid);
-    else found.set(nid, value);
-  }
-  return { found, missing };
 }

@@ -1,6 +1,7 @@
 import { stateMapKey } from '@limpet/protocol/pdu';
 import { LRUCache } from 'lru-cache';
 import { createCache } from '../../cache/create-cache.ts';
+import { splitKnown } from '../../cache/split-known.ts';
 import {
   type CurrentStateRow,
   selectCurrentSlot,
@@ -70,13 +71,7 @@ export class StateStore implements RoomStateReader {
   }
 
   async slots(nids: readonly number[]): Promise<ReadonlyMap<number, StateSlot>> {
-    const found = new Map<number, StateSlot>();
-    const missing: number[] = [];
-    for (const nid of nids) {
-      const known = this.#slots.get(nid);
-      if (known === undefined) missing.push(nid);
-      else found.set(nid, known);
-    }
+    const { found, missing } = splitKnown(nids, (nid) => this.#slots.get(nid));
     if (missing.length > 0) {
       for (const row of await this.#storage.read(selectSlotsByNid, { slotNids: missing })) {
         const slot = { nid: row.slot_nid, type: row.type, stateKey: row.state_key };
