@@ -1,5 +1,5 @@
 import { isLongerThan, MAX_IDENTIFIER_BYTES, type RoomId, type UserId } from '@limpet/protocol/identifiers';
-import { isJsonObject, type JsonObject } from '@limpet/protocol/json';
+import type { JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import { createCache } from '../../cache/create-cache.ts';
 import {
@@ -12,6 +12,7 @@ import {
 import type { Storage, WriteTransaction } from '../../storage/storage.ts';
 import type { StreamRange } from '../../storage/stream.ts';
 import type { AccountDataItem, AccountDataReader } from './account-data-reader.ts';
+import { IGNORED_USERS_TYPE, NOBODY_IGNORED, readIgnoredUsers } from './ignored-users.ts';
 
 /** Users whose ignore list is kept in memory. */
 const MAX_CACHED_IGNORE_LISTS = 10_000;
@@ -20,9 +21,6 @@ const MAX_CONTENT_LENGTH = 262_144;
 
 /** Kept by the server itself: clients change them by endpoints of their own. */
 const SERVER_CONTROLLED_TYPES = new Set(['m.fully_read', 'm.push_rules']);
-
-const IGNORED_USERS = 'm.ignored_user_list';
-const NOBODY: ReadonlySet<string> = new Set();
 
 /** One piece of account data; `roomId` is undefined for global account data. */
 export interface AccountDataAddress {
@@ -42,7 +40,7 @@ export class AccountData implements AccountDataReader {
     this.#storage = storage;
     storage.stream.follow((changes) => {
       for (const change of changes) {
-        if (change.kind !== 'account-data' || change.type !== IGNORED_USERS) continue;
+        if (change.kind !== 'account-data' || change.type !== IGNORED_USERS_TYPE) continue;
         this.#ignoreChanges++;
         this.#ignored.delete(change.userId);
       }
@@ -69,7 +67,11 @@ export class AccountData implements AccountDataReader {
     if (isLongerThan(address.type, MAX_IDENTIFIER_BYTES)) {
       throw new MatrixError('M_INVALID_PARAM', `The type may have ${MAX_IDENTIFIER_BYTES} bytes at most.`);
     }
-    await this.#storage.write((transaction) => writeAccountData(transaction, address, content));
+    const contentJson = JSON.stringify(content);
+    if (contentJson.length > MAX_CONTENT_LENGTH) {
+      throw new MatrixError('M_TOO_LARGE', `Account data may have ${MAX_CONTENT_LENGTH} characters of JSON at most.`);
+    }
+    await this.#storage.write((transaction) => writeAccountData(transaction, address, contentJson));
   }
 
   async changed(userId: string, ranges: readonly StreamRange[] | undefined): Promise<readonly AccountDataItem[]> {
@@ -84,24 +86,19 @@ export class AccountData implements AccountDataReader {
     const known = this.#ignored.get(userId);
     if (known !== undefined) return known;
     const changes = this.#ignoreChanges;
-    const [row] = await this.#storage.read(selectAccountData, { userId, roomId: '', type: IGNORED_USERS });
-    const ignored = row === undefined ? NOBODY : readIgnoredUsers(JSON.parse(row.content_json), userId);
+    const [row] = await this.#storage.read(selectAccountData, { userId, roomId: '', type: IGNORED_USERS_TYPE });
+    const ignored = row === undefined ? NOBODY_IGNORED : readIgnoredUsers(JSON.parse(row.content_json), userId);
     if (changes === this.#ignoreChanges) this.#ignored.set(userId, ignored);
     return ignored;
   }
 }
 
-/** Writes account data and publishes it; for the server's own types too. Throws M_TOO_LARGE. */
+/** Writes account data and publishes it; for the server's own types too. */
 export function writeAccountData(
   transaction: WriteTransaction,
-  address: AccountDataAddress,
-  content: JsonObject,
+  { userId, roomId, type }: { userId: string; roomId: string | undefined; type: string },
+  contentJson: string,
 ): void {
-  const { userId, roomId, type } = address;
-  const contentJson = JSON.stringify(content);
-  if (contentJson.length > MAX_CONTENT_LENGTH) {
-    throw new MatrixError('M_TOO_LARGE', `Account data may have ${MAX_CONTENT_LENGTH} characters of JSON at most.`);
-  }
   const position = transaction.publish({ kind: 'account-data', userId, roomId, type });
   const place = { writer: transaction.writer, position };
   transaction.run(upsertAccountData, { userId, roomId: roomId ?? '', type, contentJson, ...place });
@@ -109,10 +106,4 @@ export function writeAccountData(
 
 function itemOf(row: AccountDataRow): AccountDataItem {
   return { roomId: row.room_id === '' ? undefined : row.room_id, type: row.type, contentJson: row.content_json };
-}
-
-/** Clients write the list as they like; what is no list ignores nobody, and nobody ignores himself. */
-function readIgnoredUsers(content: JsonObject, userId: string): ReadonlySet<string> {
-  const users = content.ignored_users;
-  return isJsonObject(users) ? new Set(Object.keys(users).filter((ignored) => ignored !== userId)) : NOBODY;
 }

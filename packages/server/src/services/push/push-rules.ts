@@ -1,10 +1,12 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import { createCache } from '../../cache/create-cache.ts';
+import { splitKnown } from '../../cache/split-known.ts';
 import type { PublishedChange } from '../../storage/change.ts';
-import { selectAccountData, upsertAccountData } from '../../storage/queries/account-data.ts';
+import { selectAccountData } from '../../storage/queries/account-data.ts';
 import { selectNotificationSettings } from '../../storage/queries/push-rules.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { writeAccountData } from '../accounts/account-data.ts';
+import { IGNORED_USERS_TYPE, NOBODY_IGNORED, readIgnoredUsers } from '../accounts/ignored-users.ts';
 import { Turns } from '../accounts/turns.ts';
 import { checkActions, checkPushRule } from './check-push-rule.ts';
 import { type CompiledPushRules, compilePushRules } from './evaluate-push-rules.ts';
@@ -32,7 +34,6 @@ const MAX_CHANGES_BYTES = 131_072;
 const USERS_PER_READ = 1_000;
 
 export const PUSH_RULES_TYPE = 'm.push_rules';
-const IGNORED_USERS_TYPE = 'm.ignored_user_list';
 
 /** What decides which events notify a user. */
 export interface NotificationSettings {
@@ -90,13 +91,7 @@ export class PushRules {
 
   /** The settings of these users, from memory as far as they are there. */
   async settingsOf(userIds: Iterable<string>): Promise<Map<string, NotificationSettings>> {
-    const found = new Map<string, NotificationSettings>();
-    const missing: string[] = [];
-    for (const userId of userIds) {
-      const known = this.#cache.get(userId);
-      if (known === undefined) missing.push(userId);
-      else found.set(userId, known);
-    }
+    const { found, missing } = splitKnown(userIds, (userId) => this.#cache.get(userId));
     for (let start = 0; start < missing.length; start += USERS_PER_READ) {
       for (const settings of await this.#read(missing.slice(start, start + USERS_PER_READ))) {
         found.set(settings.userId, settings);
@@ -149,12 +144,8 @@ export class PushRules {
       if (Buffer.byteLength(contentJson) > MAX_CHANGES_BYTES) {
         throw new MatrixError('M_TOO_LARGE', 'You have too many push rules. Remove some that you need no more.');
       }
-      await this.#storage.write((transaction) => {
-        const type = PUSH_RULES_TYPE;
-        const position = transaction.publish({ kind: 'account-data', userId, roomId: undefined, type });
-        const { writer } = transaction;
-        transaction.run(upsertAccountData, { userId, roomId: '', type, contentJson, writer, position });
-      });
+      const address = { userId, roomId: undefined, type: PUSH_RULES_TYPE };
+      await this.#storage.write((transaction) => writeAccountData(transaction, address, contentJson));
     });
   }
 }
@@ -171,14 +162,8 @@ function settingsFrom(
   ignoredUserList: string | undefined,
 ): NotificationSettings {
   const changes = pushRules === undefined ? NO_CHANGES : readChanges(pushRules);
-  const ignoredUsers = ignoredUserList === undefined ? NOBODY : readIgnoredUsers(JSON.parse(ignoredUserList));
+  const ignoredUsers =
+    ignoredUserList === undefined ? NOBODY_IGNORED : readIgnoredUsers(JSON.parse(ignoredUserList), userId);
   const rules = hasChanges(changes) ? compilePushRules(mergePushRules(changes, userId)) : undefined;
   return { userId, isCustom: rules !== undefined || ignoredUsers.size > 0, rules, ignoredUsers };
-}
-
-const NOBODY: ReadonlySet<string> = new Set();
-
-function readIgnoredUsers(content: JsonValue): ReadonlySet<string> {
-  const list: JsonValue | undefined = isJsonObject(content) ? (content as JsonObject).ignored_users : undefined;
-  return isJsonObject(list) && Object.keys(list).length > 0 ? new Set(Object.keys(list)) : NOBODY;
 }
