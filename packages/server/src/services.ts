@@ -17,8 +17,9 @@ import { StateStore } from './services/rooms/state-store.ts';
 import { DueStickyEvents } from './services/sticky-events/due-sticky-events.ts';
 import { createStickyProjection } from './services/sticky-events/sticky-projection.ts';
 import { StickyRooms } from './services/sticky-events/sticky-rooms.ts';
-import { StickySweeper } from './services/sticky-events/sticky-sweeper.ts';
+import { createStickySweeper } from './services/sticky-events/sticky-sweeper.ts';
 import { SyncService } from './services/sync/sync-service.ts';
+import type { RowSweeper } from './storage/row-sweeper.ts';
 import type { Storage } from './storage/storage.ts';
 
 /** Every service of the server, by rank: what stands lower knows only what stands above it here. */
@@ -31,7 +32,7 @@ export interface Services {
   readonly ephemeral: Ephemeral;
   readonly encryption: Encryption;
   readonly pushRules: PushRules;
-  readonly stickySweeper: StickySweeper;
+  readonly stickySweeper: RowSweeper;
   readonly sync: SyncService;
 }
 
@@ -83,7 +84,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   });
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });
   const encryption = new Encryption({ storage, platform, serverName });
-  const stickySweeper = new StickySweeper(platform, storage, stickyRooms);
+  const stickySweeper = createStickySweeper(platform, storage, stickyRooms);
   await stickyRooms.load(storage, platform.clock.nowMs());
   await ephemeral.start();
   stickySweeper.start();

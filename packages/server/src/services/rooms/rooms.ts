@@ -18,7 +18,7 @@ import { Sending } from './sending.ts';
 import { SentTransactions } from './sent-transactions.ts';
 import { SlotTable } from './slot-table.ts';
 import type { StateStore } from './state-store.ts';
-import { TransactionSweeper } from './transaction-sweeper.ts';
+import { createTransactionSweeper } from './transaction-sweeper.ts';
 
 export interface RoomsParts {
   readonly storage: Storage;
@@ -71,7 +71,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     memberships: membershipChanges,
     clock: platform.clock,
   });
-  const sweeper = new TransactionSweeper(platform, storage);
+  const sweeper = createTransactionSweeper(platform, storage);
   return {
     sending,
     membershipChanges,
