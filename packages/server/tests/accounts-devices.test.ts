@@ -239,7 +239,7 @@ describe('deactivating an account', () => {
     await server.ok('PUT', data, { token, body: { secret: true } });
     await server.ok('PUT', `${V3}/profile/@alice:localhost/displayname`, { token, body: { displayname: 'Alice' } });
     const answer = await withPassword('POST', `${V3}/account/deactivate`, { erase: true });
-    expect(answer).toMatchObject({ status: 200, body: { id_server_unbind_result: 'no-support' } });
+    expect(answer).toMatchObject({ status: 200, body: { id_server_unbind_result: 'success' } });
     expect(await server.request('GET', data, { token })).toMatchObject({ status: 401 });
     expect(await server.storage.read({ text: 'select type from account_data' }, {})).toEqual([]);
     expect(await server.ok('GET', `${V3}/profile/@alice:localhost`)).toEqual({});

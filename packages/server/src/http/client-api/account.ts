@@ -61,5 +61,6 @@ async function deactivate(
   if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);
   const erase = authorization.parameters.erase === true;
   await services.accounts.accountChanges.deactivate(request.requester.userId, { erase });
-  return { id_server_unbind_result: 'no-support' };
+  // The server keeps no third-party identifiers, so none is left bound.
+  return { id_server_unbind_result: 'success' };
 }
