@@ -1,7 +1,7 @@
 import type { AccountDataItem } from '../accounts/account-data-reader.ts';
 import { includesRoom } from '../accounts/filter.ts';
-import type { MembershipRecord } from '../rooms/membership-reader.ts';
-import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import type { RoomEvent } from '../rooms/room-event.ts';
+import { accountDataTexts } from './account-data-texts.ts';
 import { AnswerText } from './answer-text.ts';
 import { breathe } from './breathe.ts';
 import { type DeviceLists, readDeviceLists } from './device-lists.ts';
@@ -16,6 +16,7 @@ import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
 import { formatSyncToken, type SyncToken } from './sync-token.ts';
 import { readToDevice, type ToDevice } from './to-device.ts';
+import type { UserRoom } from './user-room.ts';
 
 /** Rooms read before other requests get their turn. */
 const ROOMS_PER_TURN = 20;
@@ -27,11 +28,6 @@ export interface SyncAnswer {
   readonly token: SyncToken;
   /** There is nothing in it: a request that waits goes on waiting. */
   readonly isEmpty: boolean;
-}
-
-export interface UserRoom {
-  readonly room: RoomRecord;
-  readonly membership: MembershipRecord;
 }
 
 export interface AnswerInput {
@@ -56,7 +52,7 @@ export async function buildAnswer(input: AnswerInput, sources: SyncSources, lazy
   const deviceLists =
     isFirst || !mayHaveDeviceLists
       ? undefined
-      : await readDeviceLists({ userId: request.userId, range, news, memberships: input.rooms }, sources);
+      : await readDeviceLists({ userId: request.userId, range, news, rooms: input.rooms }, sources);
   return write({ request, range, news, accountData, rooms, toDevice, deviceLists }, sources);
 }
 
@@ -166,10 +162,10 @@ async function write(read: Read, sources: SyncSources): Promise<SyncAnswer> {
   const { request, range, rooms, toDevice, deviceLists } = read;
   const token = { vector: range.upTo, sticky: rooms.sticky.cursor, toDeviceUpTo: toDevice.upTo };
   const parts = [`"next_batch":"${formatSyncToken(token, sources.storage.databaseTag)}"`];
-  const globalData = read.accountData
-    .filter(({ roomId, type }) => roomId === undefined && typePasses(request.filter.accountData, type))
-    .map(({ type, contentJson }) => `{"type":${JSON.stringify(type)},"content":${contentJson}}`);
-  if (globalData.length > 0) parts.push(`"account_data":{"events":[${globalData.join()}]}`);
+  const globalData = read.accountData.filter(
+    ({ roomId, type }) => roomId === undefined && typePasses(request.filter.accountData, type),
+  );
+  if (globalData.length > 0) parts.push(`"account_data":{"events":[${accountDataTexts(globalData).join()}]}`);
   const roomsText = await writeRooms(read, sources);
   if (roomsText !== '') parts.push(`"rooms":{${roomsText}}`);
   if (toDevice.texts.length > 0) parts.push(`"to_device":{"events":[${toDevice.texts.join()}]}`);

@@ -1,10 +1,10 @@
 import type { MembershipChange } from '../../storage/change.ts';
-import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import { readMemberChanges } from './member-changes.ts';
 import type { SyncNews } from './sync-news.ts';
 import { isNews, type SyncRange } from './sync-range.ts';
 import type { SyncSources } from './sync-sources.ts';
+import type { UserRoom } from './user-room.ts';
 
 /** Users asked about one by one whether they share a room; when there are more, all who do are read at once. */
 const MAX_ASKED_ONE_BY_ONE = 50;
@@ -21,12 +21,7 @@ export interface DeviceListsQuery {
   readonly range: SyncRange;
   /** `undefined`: anything may have happened. */
   readonly news: SyncNews | undefined;
-  readonly memberships: readonly UserRoom[];
-}
-
-interface UserRoom {
-  readonly room: RoomRecord;
-  readonly membership: MembershipRecord;
+  readonly rooms: readonly UserRoom[];
 }
 
 type MemberStep = Pick<MembershipChange, 'userId' | 'membership' | 'previous'>;
@@ -36,7 +31,7 @@ export async function readDeviceLists(query: DeviceListsQuery, sources: SyncSour
   const { userId, range, news } = query;
   const moves: Moves = { met: new Set(), parted: new Set() };
   const stepsByRoom = news && Map.groupBy(news.memberships, ({ roomId }) => roomId);
-  for (const place of query.memberships) {
+  for (const place of query.rooms) {
     const { room, membership } = place;
     if (membership.membership !== 'join' && !isNews(range, membership)) continue;
     const steps = stepsByRoom ? (stepsByRoom.get(room.roomId) ?? []) : await readSteps(room, range, sources);

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import type { AccountDataItem } from '../accounts/account-data-reader.ts';
-import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import { accountDataTexts } from './account-data-texts.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { typePassesIn } from './section-filter.ts';
 import { readStateSection } from './state-section.ts';
@@ -11,11 +11,10 @@ import { isNews, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
 import { readTimeline, type TimelineSection } from './timeline-section.ts';
+import type { UserRoom } from './user-room.ts';
 
-export interface JoinedRoomQuery {
+export interface JoinedRoomQuery extends UserRoom {
   readonly request: SyncRequest;
-  readonly room: RoomRecord;
-  readonly membership: MembershipRecord;
   readonly range: SyncRange;
   /** What is known to have happened in this room; `undefined`: anything may have. */
   readonly news: RoomNews | undefined;
@@ -137,9 +136,8 @@ function isReceiptOf(content: JsonObject, userId: string): boolean {
 }
 
 function accountDataEvents({ request, room, accountData }: JoinedRoomQuery): string[] {
-  return accountData
-    .filter(({ type }) => typePassesIn(request.filter.room.accountData, room.roomId, type))
-    .map(({ type, contentJson }) => `{"type":${JSON.stringify(type)},"content":${contentJson}}`);
+  const filter = request.filter.room.accountData;
+  return accountDataTexts(accountData.filter(({ type }) => typePassesIn(filter, room.roomId, type)));
 }
 
 /** `unread_notifications`, and `unread_thread_notifications` for clients that ask to have threads apart. */

@@ -1,4 +1,3 @@
-import type { MembershipRecord } from '../rooms/membership-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { readMemberChanges, wasJoinedBefore } from './member-changes.ts';
@@ -7,11 +6,10 @@ import { isNews, rangeUpTo, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
 import { readTimeline } from './timeline-section.ts';
+import type { UserRoom } from './user-room.ts';
 
-export interface OtherRoomQuery {
+export interface OtherRoomQuery extends UserRoom {
   readonly request: SyncRequest;
-  readonly room: RoomRecord;
-  readonly membership: MembershipRecord;
   readonly range: SyncRange;
 }
 

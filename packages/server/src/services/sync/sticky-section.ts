@@ -1,5 +1,4 @@
-import type { MembershipRecord } from '../rooms/membership-reader.ts';
-import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import type { RoomEvent } from '../rooms/room-event.ts';
 import { stickyEndOf } from '../rooms/sticky-end.ts';
 import { STICKY_START, type StickyCursor, stickyCursorAt } from '../sticky-events/sticky-cursor.ts';
 import type { JoinedRoom } from './joined-room.ts';
@@ -7,6 +6,7 @@ import type { SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
 import { MAX_DELIVERED_AHEAD } from './sync-token.ts';
+import type { UserRoom } from './user-room.ts';
 
 export interface StickySection {
   /** By room nid, oldest first. */
@@ -23,7 +23,7 @@ export interface StickySectionQuery {
   readonly request: SyncRequest;
   readonly range: SyncRange;
   /** Every room the user is joined to and the filter lets pass, whether or not it has anything else to tell. */
-  readonly joined: readonly { readonly room: RoomRecord; readonly membership: MembershipRecord }[];
+  readonly joined: readonly UserRoom[];
   /** The joined rooms as they will be in this answer: what their timelines hold is not given twice (C3). */
   readonly answered: readonly JoinedRoom[];
 }

@@ -2,7 +2,7 @@ import type { Timer } from '../../platform/timers.ts';
 import type { StreamVector } from '../../storage/stream.ts';
 import type { DeviceAddress } from '../encryption/encryption-reader.ts';
 import { joinedRooms } from '../rooms/joined-rooms.ts';
-import { buildAnswer, type SyncAnswer, type UserRoom } from './build-answer.ts';
+import { buildAnswer, type SyncAnswer } from './build-answer.ts';
 import { type DeviceLists, readDeviceLists } from './device-lists.ts';
 import { LazyMembers } from './lazy-members.ts';
 import { MomentaryTimeline } from './momentary-timeline.ts';
@@ -12,6 +12,7 @@ import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
 import { SyncWaiters } from './sync-waiters.ts';
 import { acknowledgeToDevice } from './to-device.ts';
+import type { UserRoom } from './user-room.ts';
 
 /** Longest wait for news, whatever the client asks for. */
 const MAX_TIMEOUT_MS = 300_000;
@@ -45,7 +46,7 @@ export class SyncService {
     const { rooms } = await this.#standpoint({ ...device, since: undefined });
     const range = syncRange(since, upTo);
     const news = readNews(this.#sources.storage.stream, range, device);
-    return readDeviceLists({ userId: device.userId, range, news, memberships: rooms }, this.#sources);
+    return readDeviceLists({ userId: device.userId, range, news, rooms }, this.#sources);
   }
 
   /** Answers who waits, and lets nobody wait any more. */

@@ -1,11 +1,11 @@
 import { includesRoom } from '../accounts/filter.ts';
-import type { MembershipRecord } from '../rooms/membership-reader.ts';
-import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import type { RoomEvent } from '../rooms/room-event.ts';
 import type { TimelinePage, TimelineQuery } from '../rooms/timeline.ts';
 import { eventFilterOf, timelineLimit } from './section-filter.ts';
 import { isNews, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
+import type { UserRoom } from './user-room.ts';
 
 export interface TimelineSection {
   /** As the client gets them, oldest first. */
@@ -18,10 +18,8 @@ export interface TimelineSection {
   readonly last: RoomEvent | undefined;
 }
 
-export interface TimelineRequest {
+export interface TimelineRequest extends UserRoom {
   readonly request: SyncRequest;
-  readonly room: RoomRecord;
-  readonly membership: MembershipRecord;
   /** Ends where the user left, if he did. */
   readonly range: SyncRange;
   /** The client sees the room for the first time, or again after it was away. */
