@@ -63,8 +63,8 @@ export class Sending {
 
   /** Specification: `PUT /rooms/{roomId}/send/{eventType}/{txnId}`. */
   sendEvent({ sender, roomId, type, content, extraTopLevel }: EventToSend): Promise<string> {
-    const redacts = type === 'm.room.redaction' && typeof content.redacts === 'string' ? content.redacts : undefined;
-    const event = { sender: sender.userId, type, content, redacts, extraTopLevel };
+    const said = type === 'm.room.redaction' ? redactionSaid(content) : { content };
+    const event = { sender: sender.userId, type, ...said, extraTopLevel };
     return this.#once(sender, `send/${roomId}/${type}`, (record) => this.#send(roomId, event, record));
   }
 
@@ -142,6 +142,12 @@ export class Sending {
       }
     }
   }
+}
+
+/** `redacts` comes in the content; the room version says where in the event it goes, and that it goes there alone. */
+function redactionSaid(content: JsonObject): Pick<NewEvent, 'content' | 'redacts'> {
+  const { redacts, ...rest } = content;
+  return typeof redacts === 'string' ? { content: rest, redacts } : { content };
 }
 
 /** What an `m.room.canonical_alias` event names; anything may stand there. */
