@@ -52,6 +52,27 @@ describe('sticky events in /sync', () => {
     });
   });
 
+  test.each<[string, JsonObject, JsonObject]>([
+    [
+      'a filter of fields',
+      { event_fields: ['content.body'] },
+      { content: { body: 'here' }, room_id: expect.any(String) },
+    ],
+    [
+      'the format of servers',
+      { event_format: 'federation' },
+      { hashes: expect.any(Object), room_id: expect.any(String) },
+    ],
+  ])('C8: %s leaves an event what is left of it', async (_, filter, kept) => {
+    await sendSticky(alice, 'here', 5 * MINUTE_MS);
+    world.advance(MINUTE_MS);
+    const unsigned = { msc4354_sticky_duration_ttl_ms: 4 * MINUTE_MS, sticky_duration_remaining_ms: 4 * MINUTE_MS };
+    const shown = (await new SyncingClient(server, bob, filter).sync()).room(roomId).timeline?.events.at(-1);
+    expect(shown?.unsigned).toEqual(unsigned);
+    const client = new SyncingClient(server, bob, { ...filter, room: { timeline: { limit: 0 } } });
+    expect((await client.sync()).sticky(roomId)).toEqual([expect.objectContaining({ ...kept, unsigned })]);
+  });
+
   test('C2: a token that has passed an event never brings it again', async () => {
     const client = new SyncingClient(server, bob);
     const sent = await sendSticky(alice, 'once');

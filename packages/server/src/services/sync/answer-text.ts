@@ -1,3 +1,4 @@
+import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
 import type { RoomEvent } from '../rooms/room-event.ts';
 import { inTurns } from './breathe.ts';
 import { keepFields } from './event-fields.ts';
@@ -59,9 +60,24 @@ export class AnswerText {
 
   async #texts(events: readonly RoomEvent[], withRoomId: boolean): Promise<string[]> {
     const { userId, deviceId, filter } = this.#request;
-    if (filter.eventFormat === 'federation') return events.map((event) => JSON.stringify(event.pdu.json));
     const texts = await this.#sources.rooms.present(events, { userId, deviceId, withRoomId });
+    if (filter.eventFormat === 'federation') {
+      return events.map((event, index) => federationText(event, texts[index] ?? '{}'));
+    }
     const { eventFields } = filter;
-    return eventFields === undefined ? texts : texts.map((text) => keepFields(text, eventFields));
+    if (eventFields === undefined) return texts;
+    const fields = [...eventFields, ...ALWAYS_KEPT, ...(withRoomId ? [['room_id']] : [])];
+    return texts.map((text) => keepFields(text, fields));
   }
+}
+
+/** C8: what is left of an event is told in every form of it; more fields than were asked for are allowed. */
+const ALWAYS_KEPT = [STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES].map(({ remainingField }) => [
+  'unsigned',
+  remainingField,
+]);
+
+/** The event as servers have it. */
+function federationText(event: RoomEvent, clientText: string): string {
+  return JSON.stringify({ ...event.pdu.json, ...JSON.parse(keepFields(clientText, ALWAYS_KEPT)) });
 }
