@@ -1,4 +1,4 @@
-import { isJsonObject } from '@limpet/protocol/json';
+import { relationOf } from '../rooms/event-relation.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
 
@@ -19,22 +19,10 @@ export async function isInThread(events: EventStore, event: RoomEvent, threadId:
   let current: RoomEvent | undefined = event;
   for (let hop = 0; hop <= MAX_HOPS; hop++) {
     if (current === undefined || current.redactedBy !== undefined) return true;
-    const { rootId, parentId } = relationOf(current);
-    if (rootId !== undefined) return rootId === threadId;
-    if (parentId === undefined || hop === MAX_HOPS) break;
-    current = (await events.byIds([parentId])).get(parentId);
+    const relation = relationOf(current.pdu);
+    if (relation?.type === 'm.thread') return relation.eventId === threadId;
+    if (relation === undefined || hop === MAX_HOPS) break;
+    current = (await events.byIds([relation.eventId])).get(relation.eventId);
   }
   return threadId === MAIN_TIMELINE;
-}
-
-function relationOf(event: RoomEvent): { rootId: string | undefined; parentId: string | undefined } {
-  const relation = event.pdu.content['m.relates_to'];
-  if (!isJsonObject(relation) || typeof relation.event_id !== 'string') {
-    return { rootId: undefined, parentId: undefined };
-  }
-  const isThread = relation.rel_type === 'm.thread';
-  return {
-    rootId: isThread ? relation.event_id : undefined,
-    parentId: typeof relation.rel_type === 'string' ? relation.event_id : undefined,
-  };
 }

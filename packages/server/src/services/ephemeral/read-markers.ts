@@ -4,7 +4,7 @@ import type { EventStore } from '../rooms/event-store.ts';
 import { type JoinedRoomParts, joinedRoom } from '../rooms/joined-rooms.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 import type { FullyReadMarkers } from './fully-read.ts';
-import { isInThread } from './is-in-thread.ts';
+import { isInThread, MAIN_TIMELINE } from './is-in-thread.ts';
 import type { Receipts, ReceiptType } from './receipts.ts';
 
 export type MarkerType = ReceiptType | 'm.fully_read';
@@ -62,7 +62,7 @@ function checkThreadId({ type, threadId }: ReadMarker): string | undefined {
   if (type === 'm.fully_read') {
     throw new MatrixError('M_INVALID_PARAM', 'm.fully_read is of the whole room and takes no "thread_id".');
   }
-  const checked = threadId === 'main' ? threadId : asEventId(threadId);
+  const checked = threadId === MAIN_TIMELINE ? threadId : asEventId(threadId);
   if (checked === undefined) {
     throw new MatrixError('M_INVALID_PARAM', '"thread_id" must be "main" or the event ID of a thread\'s root.');
   }

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { PublishedChange } from '../../storage/change.ts';
 import { selectReadIndexes, selectUnreadEvents, selectUnreadExceptions } from '../../storage/queries/unread.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { MAIN_TIMELINE } from '../ephemeral/is-in-thread.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
@@ -167,7 +168,7 @@ export class UnreadCounter implements UnreadReader {
     const unthreaded = receipts.find((row) => row.thread_id === '')?.room_index ?? 0;
     const threaded = receipts.filter((row) => row.thread_id !== '');
     const threads = threaded.map((row): [string, number] => [
-      row.thread_id === 'main' ? '' : row.thread_id,
+      row.thread_id === MAIN_TIMELINE ? '' : row.thread_id,
       row.room_index,
     ]);
     return { room: Math.max(unthreaded, joined), threads: new Map(threads) };

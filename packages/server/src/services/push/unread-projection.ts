@@ -1,6 +1,4 @@
 import { type PowerLevels, powerLevelsOf } from '@limpet/protocol/authorization/power-levels';
-import { asEventId } from '@limpet/protocol/identifiers';
-import { isJsonObject } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
 import { createCache } from '../../cache/create-cache.ts';
 import {
@@ -15,6 +13,7 @@ import {
   pruneUnreadExceptions,
 } from '../../storage/queries/unread.ts';
 import type { WriteTransaction } from '../../storage/storage.ts';
+import { relationOf } from '../rooms/event-relation.ts';
 import type { Projection, RoomView } from '../rooms/projection.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
 import { MAX_COUNTED } from './count-unread.ts';
@@ -73,7 +72,7 @@ export class UnreadProjection implements Projection {
     }
     const { outcome, exceptions } = this.#judge(event, room);
     const isUnread = outcome.notifies || exceptions.size > 0;
-    const { threadId, parentId } = relationOf(pdu);
+    const { threadId, parentId } = threadOf(pdu);
     const sent = { event, roomIndex, threadId, parentId, isUnread };
     const isReadBySender = this.#readsBySending.project(transaction, sent, room);
     if (!isUnread && !isReadBySender) {
@@ -162,14 +161,11 @@ const MENTIONED_USERS = ['content', 'm.mentions', 'user_ids'];
  * The thread of an event: its own, or that of the event to which it is related in another way. A thread's root belongs
  * to the main timeline, and so does what is related to it. Specification: "Threaded read receipts".
  */
-function relationOf(pdu: Pdu): { threadId: string | undefined; parentId: string } {
-  const relation = Object.hasOwn(pdu.content, 'm.relates_to') ? pdu.content['m.relates_to'] : undefined;
-  const target = isJsonObject(relation) ? asEventId(relation.event_id) : undefined;
-  if (!isJsonObject(relation) || target === undefined || typeof relation.rel_type !== 'string') {
-    return { threadId: '', parentId: '' };
-  }
-  if (relation.rel_type === 'm.thread') return { threadId: target, parentId: '' };
-  return { threadId: undefined, parentId: target };
+function threadOf(pdu: Pdu): { threadId: string | undefined; parentId: string } {
+  const relation = relationOf(pdu);
+  if (relation === undefined) return { threadId: '', parentId: '' };
+  if (relation.type === 'm.thread') return { threadId: relation.eventId, parentId: '' };
+  return { threadId: undefined, parentId: relation.eventId };
 }
 
 function writeUnread(transaction: WriteTransaction, event: RoomEvent, unread: UnreadEvent, parentId: string): void {
