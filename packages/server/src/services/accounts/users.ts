@@ -1,13 +1,6 @@
 import { localpartOf, parseUserId, type ServerName, type UserId, userIdOf } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import {
-  insertUser,
-  selectAnyUser,
-  selectUser,
-  selectUsersAfter,
-  type UserRow,
-  updateAdministrator,
-} from '../../storage/queries/users.ts';
+import { insertUser, selectAnyUser, selectUser, selectUsersAfter, type UserRow } from '../../storage/queries/users.ts';
 import { ExpectationFailed, type Storage, type WriteTransaction } from '../../storage/storage.ts';
 import type { PasswordHasher } from './password-hasher.ts';
 
@@ -32,7 +25,6 @@ export interface NewUser {
 }
 
 const NAME_IS_FREE = 'the user name is free';
-const USER_IS_ACTIVE = 'the user is active';
 
 /** The local users. Changes of password and deactivation end sessions too: `account-changes.ts`. */
 export class Users {
@@ -93,16 +85,6 @@ export class Users {
   async verifyPassword(userId: UserId | undefined, password: string): Promise<User | undefined> {
     const user = userId === undefined ? undefined : await this.find(userId);
     return (await this.#passwordHasher.verify(password, user?.passwordHash)) ? user : undefined;
-  }
-
-  /** Throws M_NOT_FOUND when there is no such user, or a deactivated one. */
-  async setAdministrator(userId: UserId, isAdmin: boolean): Promise<void> {
-    const writing = this.#storage.write((transaction) => {
-      transaction.expect(updateAdministrator, { userId, isAdmin: isAdmin ? 1 : 0 }, USER_IS_ACTIVE);
-    });
-    await writing.catch((error) => {
-      throw error instanceof ExpectationFailed ? unknownUser() : error;
-    });
   }
 
   /**

@@ -1,3 +1,4 @@
+import { stateMapKey } from '@limpet/protocol/pdu';
 import { createCache } from '../../cache/create-cache.ts';
 import { selectSlot, upsertSlot } from '../../storage/queries/state.ts';
 import type { Storage, WriteTransaction } from '../../storage/storage.ts';
@@ -31,7 +32,7 @@ export class SlotTable {
 
   /** The slot, if it is in memory. */
   cached(type: string, stateKey: string): Slot | undefined {
-    return this.#slots.get(`${type}\0${stateKey}`);
+    return this.#slots.get(stateMapKey(type, stateKey));
   }
 
   /** The slot, read or about to be made: to be called before the decision that needs it. */
@@ -46,13 +47,8 @@ export class SlotTable {
       nid: row?.slot_nid,
       isCommitted: row !== undefined,
     };
-    this.#slots.set(`${type}\0${stateKey}`, loaded);
+    this.#slots.set(stateMapKey(type, stateKey), loaded);
     return loaded;
-  }
-
-  /** A slot of a room that is only being made, where nothing can be read first. */
-  fresh(type: string, stateKey: string): Slot {
-    return this.cached(type, stateKey) ?? { type, stateKey, nid: undefined, isCommitted: false };
   }
 
   /** The slot's nid, with its row in the batch if it is not known to be on disk. */
@@ -67,6 +63,6 @@ export class SlotTable {
 
   /** After a batch with this slot failed on `SLOT_EXPECTATION`: read it again. */
   forget(slot: Slot): void {
-    this.#slots.delete(`${slot.type}\0${slot.stateKey}`);
+    this.#slots.delete(stateMapKey(slot.type, slot.stateKey));
   }
 }

@@ -39,10 +39,6 @@ export const updatePassword = defineStatement<{ userId: string; passwordHash: st
   'update users set password_hash = :passwordHash where user_id = :userId and is_deactivated = 0',
 );
 
-export const updateAdministrator = defineStatement<{ userId: string; isAdmin: number }>(
-  'update users set is_admin = :isAdmin where user_id = :userId and is_deactivated = 0',
-);
-
 export const updateDeactivated = defineStatement<{ userId: string }>(
   'update users set is_deactivated = 1, is_admin = 0, password_hash = null where user_id = :userId',
 );
