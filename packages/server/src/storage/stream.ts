@@ -3,6 +3,12 @@ import type { PublishedChange } from './change.ts';
 /** For each writer the last position seen. Whoever has this has seen everything up to it. */
 export type StreamVector = ReadonlyMap<number, number>;
 
+/** A position, with the writer whose it is. */
+export interface StreamPlace {
+  readonly writer: number;
+  readonly position: number;
+}
+
 /** Positions `after` < p <= `upTo` of one writer. */
 export interface StreamRange {
   readonly writer: number;
@@ -22,6 +28,11 @@ export interface Stream {
   follow(follower: (changes: readonly PublishedChange[]) => void): () => void;
   /** All changes after this vector, oldest first; `undefined` when the tail does not reach back so far. */
   since(vector: StreamVector): readonly PublishedChange[] | undefined;
+}
+
+/** Whether who has this vector has seen what stands at this place. */
+export function hasSeen(vector: StreamVector, { writer, position }: StreamPlace): boolean {
+  return position <= (vector.get(writer) ?? 0);
 }
 
 /** What lies between two vectors, writer by writer; writers with nothing new are left out. */

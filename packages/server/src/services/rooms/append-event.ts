@@ -1,8 +1,7 @@
 import { canRedact } from '@limpet/protocol/authorization/can-redact';
 import { powerLevelsOf } from '@limpet/protocol/authorization/power-levels';
 import { encodeCanonicalJson } from '@limpet/protocol/canonical-json';
-import type { Pdu } from '@limpet/protocol/pdu';
-import { stateMapKey } from '@limpet/protocol/pdu';
+import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
 import { redactPdu } from '@limpet/protocol/redaction';
 import {
   deleteForwardExtremities,
@@ -21,9 +20,10 @@ import {
   upsertCurrentState,
 } from '../../storage/queries/state.ts';
 import type { WriteTransaction } from '../../storage/storage.ts';
+import { hasUrl } from './event-filter-matches.ts';
 import type { LoadedRoom } from './loaded-room.ts';
 import type { Projection } from './projection.ts';
-import type { RoomEvent } from './room-event.ts';
+import { placeOf, type RoomEvent } from './room-event.ts';
 import type { Slot, SlotTable } from './slot-table.ts';
 import { nextSnapshot, type SnapshotPiece } from './snapshot-path.ts';
 
@@ -135,7 +135,7 @@ function writeEvent(
     stateBefore: stateBefore ?? null,
     isRejected: 0,
     isSoftFailed: 0,
-    hasUrl: typeof pdu.content.url === 'string' ? 1 : 0,
+    hasUrl: Number(hasUrl(pdu)),
     json: canonicalJson,
   });
   for (const prevEventId of pdu.prevEvents) transaction.run(insertEventEdge, { eventNid, prevEventId });
@@ -236,9 +236,4 @@ function isCurrent(room: LoadedRoom, event: RoomEvent): boolean {
 
 function slotKeyOf(event: RoomEvent): string {
   return stateMapKey(event.pdu.type, event.pdu.stateKey ?? '');
-}
-
-function placeOf(event: RoomEvent): NonNullable<RoomEvent['place']> {
-  if (event.place === undefined) throw new Error(`Event ${event.nid} has no place in the stream`);
-  return event.place;
 }

@@ -33,7 +33,7 @@ export class EventSight {
   }
 
   async visibleTo(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
-    const places = events.flatMap(placeOf);
+    const places = events.flatMap(seenAt);
     const found = await this.#parts.memberships.of(room, userId);
     // Who forgot a room is to it like anybody else.
     const record = found?.isForgotten === true ? undefined : found;
@@ -98,7 +98,7 @@ function isBefore(event: RoomEvent, other: RoomEvent): boolean {
 }
 
 /** Outliers and refused events are seen by nobody. */
-function placeOf(event: RoomEvent): SeenAt[] {
+function seenAt(event: RoomEvent): SeenAt[] {
   const { stateBefore, place, isRejected, isSoftFailed } = event;
   if (stateBefore === undefined || place === undefined || isRejected || isSoftFailed) return [];
   return [{ event, snapshotNid: stateBefore }];

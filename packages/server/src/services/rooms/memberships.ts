@@ -11,6 +11,7 @@ import {
   selectUsersSharingRooms,
 } from '../../storage/queries/memberships.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { hasSeen } from '../../storage/stream.ts';
 import type { Membership, MembershipReader, MembershipRecord } from './membership-reader.ts';
 import type { RoomRecord } from './room-event.ts';
 
@@ -110,7 +111,7 @@ export class Memberships implements MembershipReader {
       rows.filter((row) => row.membership === membership).reduce((sum, row) => sum + row.count, 0);
     // What was counted before it was published would be counted again when it is.
     const published = this.#storage.stream.current();
-    const isPublished = rows.every((row) => row.position <= (published.get(row.writer) ?? 0));
+    const isPublished = rows.every((row) => hasSeen(published, row));
     return { joined: count('join'), invited: count('invite'), isPublished };
   }
 

@@ -2,6 +2,7 @@ import type { JsonObject } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
 import type { RoomVersion } from '@limpet/protocol/room-version';
 import type { EventRow } from '../../storage/queries/events.ts';
+import type { StreamPlace } from '../../storage/stream.ts';
 
 /**
  * An event as we keep it: read once, shared by everybody who reads it, never changed (a redaction makes another value).
@@ -13,13 +14,24 @@ export interface RoomEvent {
   /** Our clock when it first arrived, or was made (A2). Milliseconds. */
   readonly receivedTs: number;
   /** Its place in the stream; `undefined` for an outlier. */
-  readonly place: { readonly writer: number; readonly position: number; readonly roomIndex: number } | undefined;
+  readonly place: EventPlace | undefined;
   /** The snapshot of the room's state before this event; `undefined` for an outlier. */
   readonly stateBefore: number | undefined;
   readonly isRejected: boolean;
   readonly isSoftFailed: boolean;
   /** The event that redacted this one. `pdu` is then what redaction left. */
   readonly redactedBy: number | undefined;
+}
+
+export interface EventPlace extends StreamPlace {
+  /** Counts the events of the room's timeline; below 1 for what was backfilled. */
+  readonly roomIndex: number;
+}
+
+/** The place of an event that has one, as all of a timeline have. */
+export function placeOf(event: RoomEvent | undefined): EventPlace {
+  if (event?.place === undefined) throw new Error(`Event ${event?.nid} has no place in the stream`);
+  return event.place;
 }
 
 /** What of a room never changes. */

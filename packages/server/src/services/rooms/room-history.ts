@@ -1,5 +1,6 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Storage } from '../../storage/storage.ts';
+import { hasSeen } from '../../storage/stream.ts';
 import type { AccountDataReader } from '../accounts/account-data-reader.ts';
 import type { EventFilter } from './event-filter.ts';
 import { eventFilterMatches } from './event-filter-matches.ts';
@@ -7,7 +8,7 @@ import type { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
 import type { HistoricalState } from './historical-state.ts';
 import type { RoomAccess } from './room-access.ts';
-import type { RoomEvent } from './room-event.ts';
+import { placeOf, type RoomEvent } from './room-event.ts';
 import type { RoomStateReader } from './room-state.ts';
 import type { TimelineQuery, TimelineReader } from './timeline.ts';
 
@@ -92,7 +93,7 @@ export class RoomHistory {
   async event(roomId: string, eventId: string, userId: string): Promise<RoomEvent> {
     const event = (await this.#parts.events.byIds([eventId])).get(eventId);
     const [seen] = event?.room.roomId === roomId ? await this.#shownTo(userId, [event]) : [];
-    if (seen === undefined || !isPublished(seen, this.#parts.storage)) {
+    if (seen === undefined || !hasSeen(this.#parts.storage.stream.current(), placeOf(seen))) {
       throw new MatrixError('M_NOT_FOUND', 'There is no such event in this room, or you may not see it.');
     }
     return seen;
@@ -104,7 +105,7 @@ export class RoomHistory {
     event: RoomEvent,
     { limit, filter }: { limit: number; filter: HistoryFilter | undefined },
   ): Promise<EventContext> {
-    const index = indexOf(event);
+    const index = placeOf(event).roomIndex;
     const capped = Math.min(limit, MAX_EVENTS_PER_PAGE);
     const limitBefore = Math.floor(capped / 2);
     const stretch = { room: access.room, filter };
@@ -131,8 +132,8 @@ export class RoomHistory {
       event,
       before,
       after,
-      start: indexOf(before.at(-1) ?? event) - 1,
-      end: indexOf(last),
+      start: placeOf(before.at(-1) ?? event).roomIndex - 1,
+      end: placeOf(last).roomIndex,
       state: await this.#stateAfter(last, given, filter),
     };
   }
@@ -159,7 +160,7 @@ export class RoomHistory {
       const page = await this.#parts.timeline.page(rest);
       const shown = await this.#shownTo(access.userId, page.events);
       const events = shown.slice(0, query.limit);
-      if (shown.length > query.limit) return { events, next: indexOf(events.at(-1)) };
+      if (shown.length > query.limit) return { events, next: placeOf(events.at(-1)).roomIndex };
       if (events.length > 0 || page.next === undefined || pages >= MAX_UNSEEN_PAGES) {
         return { events, next: page.next };
       }
@@ -204,13 +205,4 @@ export class RoomHistory {
     const state = [...(await this.#parts.events.byNids(nids)).values()];
     return filter === undefined ? state : state.filter(({ pdu }) => eventFilterMatches(filter, pdu));
   }
-}
-
-function isPublished({ place }: RoomEvent, { stream }: Storage): boolean {
-  return place !== undefined && place.position <= (stream.current().get(place.writer) ?? 0);
-}
-
-function indexOf(event: RoomEvent | undefined): number {
-  if (event?.place === undefined) throw new Error('An event that is shown has no place in the timeline');
-  return event.place.roomIndex;
 }

@@ -1,11 +1,11 @@
 import { createCache } from '../../cache/create-cache.ts';
 import { selectEdgeBackwards, selectEdgeForwards } from '../../storage/queries/timeline-edges.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { StreamVector } from '../../storage/stream.ts';
+import { hasSeen, type StreamVector } from '../../storage/stream.ts';
 import type { EventFilter } from './event-filter.ts';
 import { eventFilterMatches, isOpenFilter } from './event-filter-matches.ts';
 import type { EventStore } from './event-store.ts';
-import type { RoomEvent, RoomRecord } from './room-event.ts';
+import { placeOf, type RoomEvent, type RoomRecord } from './room-event.ts';
 import type { TimelinePage, TimelineQuery, TimelineReader } from './timeline.ts';
 import { compileTimelineQuery } from './timeline-query.ts';
 
@@ -49,7 +49,10 @@ export class TimelinePages implements TimelineReader {
       ? this.#events.backwards(range)
       : this.#events.forwards(range));
     const events = found.slice(0, limit);
-    return { events: events.filter(isAccepted), next: found.length > limit ? indexOf(events.at(-1)) : undefined };
+    return {
+      events: events.filter(isAccepted),
+      next: found.length > limit ? placeOf(events.at(-1)).roomIndex : undefined,
+    };
   }
 
   async #filteredPage(query: TimelineQuery, filter: EventFilter): Promise<TimelinePage> {
@@ -66,9 +69,9 @@ export class TimelinePages implements TimelineReader {
       const found = await this.#events.read(rows);
       passed.push(...found.filter((event) => isAccepted(event) && eventFilterMatches(filter, event.pdu)));
       const events = passed.slice(0, query.limit);
-      if (passed.length > query.limit) return { events, next: indexOf(events.at(-1)) };
+      if (passed.length > query.limit) return { events, next: placeOf(events.at(-1)).roomIndex };
       if (rows.length < size) return { events, next: edge };
-      const last = indexOf(found.at(-1));
+      const last = placeOf(found.at(-1)).roomIndex;
       rest = isBackwards ? { ...rest, before: last } : { ...rest, after: last };
     }
   }
@@ -87,11 +90,6 @@ function isAccepted({ isRejected, isSoftFailed }: RoomEvent): boolean {
   return !isRejected && !isSoftFailed;
 }
 
-function indexOf(event: RoomEvent | undefined): number {
-  if (event?.place === undefined) throw new Error('An event of a timeline has no place in it');
-  return event.place.roomIndex;
-}
-
 function isPublished(vector: StreamVector, current: StreamVector): boolean {
-  return [...vector].every(([writer, position]) => position <= (current.get(writer) ?? 0));
+  return [...vector].every(([writer, position]) => hasSeen(current, { writer, position }));
 }

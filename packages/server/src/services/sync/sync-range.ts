@@ -1,5 +1,4 @@
-import type { StreamRange, StreamVector } from '../../storage/stream.ts';
-import { rangesBetween } from '../../storage/stream.ts';
+import { hasSeen, rangesBetween, type StreamPlace, type StreamRange, type StreamVector } from '../../storage/stream.ts';
 
 /** The stretch of the stream that one answer tells about. */
 export interface SyncRange {
@@ -8,11 +7,6 @@ export interface SyncRange {
   readonly upTo: StreamVector;
   /** The same, writer by writer. */
   readonly ranges: readonly StreamRange[];
-}
-
-interface StreamPlace {
-  readonly writer: number;
-  readonly position: number;
 }
 
 export function syncRange(since: StreamVector | undefined, upTo: StreamVector): SyncRange {
@@ -26,10 +20,10 @@ export function rangeUpTo({ since, upTo }: SyncRange, { writer, position }: Stre
 
 /** Did this place come after what `since` has seen? For an initial sync everything did. */
 export function isNews(range: SyncRange, place: StreamPlace): boolean {
-  return place.position > (range.since?.get(place.writer) ?? 0);
+  return range.since === undefined || !hasSeen(range.since, place);
 }
 
 /** Is this place beyond what the answer tells? Then it is committed, and about to be published. */
 export function isBeyond(range: SyncRange, place: StreamPlace): boolean {
-  return place.position > (range.upTo.get(place.writer) ?? 0);
+  return !hasSeen(range.upTo, place);
 }
