@@ -199,6 +199,20 @@ describe('leaving', () => {
     expect((await story.client(bob, filter).sync()).roomIds('leave')).toEqual([]);
   });
 
+  test('account data of a room that was left comes with it', async () => {
+    await bringBob();
+    const client = story.client(bob);
+    await story.setAccountData(bob, 'org.example.old', { old: true }, room);
+    await client.sync();
+    await story.setAccountData(bob, 'org.example.new', { new: true }, room);
+    await story.leave(bob, room);
+    const fresh = { type: 'org.example.new', content: { new: true } };
+    expect((await client.sync()).room(room, 'leave').account_data).toEqual({ events: [fresh] });
+    const filter = { room: { include_leave: true, account_data: { not_types: ['*.new'] } } };
+    const old = { type: 'org.example.old', content: { old: true } };
+    expect((await story.client(bob, filter).sync()).room(room, 'leave').account_data).toEqual({ events: [old] });
+  });
+
   test('full_state does not hide that a room was left', async () => {
     await bringBob();
     const client = story.client(bob);

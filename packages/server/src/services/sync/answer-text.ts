@@ -38,7 +38,8 @@ export class AnswerText {
   }
 
   async leftRoom(answer: LeftRoom): Promise<string> {
-    return `{${await this.#timeline(answer)},${await this.#state(answer.state)}}`;
+    const accountData = `"account_data":{"events":[${answer.accountData.join()}]}`;
+    return `{${await this.#timeline(answer)},${await this.#state(answer.state)},${accountData}}`;
   }
 
   async #timeline({ timeline, isLimited, startsAfter }: JoinedRoom | LeftRoom): Promise<string> {

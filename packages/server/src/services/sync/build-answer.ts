@@ -86,12 +86,12 @@ async function readRooms(input: RoomsInput, sources: SyncSources, lazy: LazyMemb
   for (const { room, membership } of passing) {
     // Most rooms of a user who has been about for years: left long ago.
     if (isIncremental && membership.membership !== 'join' && !isNews(range, membership)) continue;
-    const query = { request, room, membership, range };
+    const accountData = accountDataByRoom.get(room.roomId) ?? [];
+    const query = { request, room, membership, range, accountData };
     if (membership.membership === 'join') {
-      const accountData = accountDataByRoom.get(room.roomId) ?? [];
       const news = newsOf(input, { room, membership }, accountData);
       if (news === 'nothing') continue;
-      const answer = await readJoinedRoom({ ...query, news, accountData }, sources, lazy);
+      const answer = await readJoinedRoom({ ...query, news }, sources, lazy);
       if (answer !== undefined) join.push(answer);
     } else if (membership.membership === 'invite' || membership.membership === 'knock') {
       const text = await readStrippedRoom(query, sources);

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import type { AccountDataItem } from '../accounts/account-data-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
-import { accountDataTexts } from './account-data-texts.ts';
+import { roomAccountDataTexts } from './account-data-texts.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { typePassesIn } from './section-filter.ts';
 import { readStateSection } from './state-section.ts';
@@ -72,7 +72,7 @@ export async function readJoinedRoom(
         )
       : [];
   const { texts: ephemeral, hasOwnReceipt } = await readEphemeral(query, isNewToUser, sources);
-  const accountData = accountDataEvents(query);
+  const accountData = roomAccountDataTexts(query);
   const given = timeline.events.length + state.length + ephemeral.length + accountData.length;
   const isSomething = isWhole || given > 0 || timeline.isLimited || hasOwnReceipt || news?.summary === true;
   if (!isSomething) return undefined;
@@ -133,11 +133,6 @@ function isReceiptOf(content: JsonObject, userId: string): boolean {
   return Object.values(content).some((types) =>
     Object.values(types as JsonObject).some((users) => Object.hasOwn(users as JsonObject, userId)),
   );
-}
-
-function accountDataEvents({ request, room, accountData }: JoinedRoomQuery): string[] {
-  const filter = request.filter.room.accountData;
-  return accountDataTexts(accountData.filter(({ type }) => typePassesIn(filter, room.roomId, type)));
 }
 
 /** `unread_notifications`, and `unread_thread_notifications` for clients that ask to have threads apart. */

@@ -1,4 +1,6 @@
+import type { AccountDataItem } from '../accounts/account-data-reader.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
+import { roomAccountDataTexts } from './account-data-texts.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { readMemberChanges, wasJoinedBefore } from './member-changes.ts';
 import { readStateSection } from './state-section.ts';
@@ -25,12 +27,18 @@ export async function readStrippedRoom(
   return `{"${section}":{"events":${await sources.rooms.strippedState(room, request.userId)}}}`;
 }
 
+export interface LeftRoomQuery extends OtherRoomQuery {
+  readonly accountData: readonly AccountDataItem[];
+}
+
 export interface LeftRoom {
   readonly room: RoomRecord;
   readonly timeline: readonly RoomEvent[];
   readonly isLimited: boolean;
   readonly startsAfter: number | undefined;
   readonly state: readonly RoomEvent[];
+  /** JSON texts. */
+  readonly accountData: readonly string[];
 }
 
 /**
@@ -39,7 +47,7 @@ export interface LeftRoom {
  * never in the room since the token (an invite was declined, a knock refused) gets his own member event, nothing else.
  */
 export async function readLeftRoom(
-  query: OtherRoomQuery,
+  query: LeftRoomQuery,
   sources: SyncSources,
   lazy: LazyMembers,
 ): Promise<LeftRoom | undefined> {
@@ -51,7 +59,7 @@ export async function readLeftRoom(
   if (!isNew && !(isWhole && request.filter.room.includeLeave)) return undefined;
   const parting = await sources.partings.of(membership);
   if (parting?.place === undefined || !(isWhole || isNews(range, parting.place))) {
-    return neverThere(room, (await sources.events.byNids([membership.eventNid])).get(membership.eventNid));
+    return neverThere(query, (await sources.events.byNids([membership.eventNid])).get(membership.eventNid));
   }
   const upToParting = rangeUpTo(range, parting.place);
   const there = { request, room, range: upToParting };
@@ -72,10 +80,16 @@ export async function readLeftRoom(
     sources,
     lazy,
   );
-  return { room, timeline: events, isLimited, startsAfter, state };
+  return { room, timeline: events, isLimited, startsAfter, state, accountData: roomAccountDataTexts(query) };
 }
 
-function neverThere(room: RoomRecord, member: RoomEvent | undefined): LeftRoom {
-  const startsAfter = (member?.place?.roomIndex ?? 1) - 1;
-  return { room, timeline: member === undefined ? [] : [member], isLimited: false, startsAfter, state: [] };
+function neverThere(query: LeftRoomQuery, member: RoomEvent | undefined): LeftRoom {
+  return {
+    room: query.room,
+    timeline: member === undefined ? [] : [member],
+    isLimited: false,
+    startsAfter: (member?.place?.roomIndex ?? 1) - 1,
+    state: [],
+    accountData: roomAccountDataTexts(query),
+  };
 }
