@@ -38,7 +38,7 @@ export const BANS: readonly Ban[] = [
     use: 'platform.random.bytes()',
     allowed: REAL_WORLD,
   },
-  { name: 'fetch()', pattern: /(?<![.\w])fetch\s*\(/, use: 'platform.outboundHttp', allowed: REAL_WORLD },
+  { name: 'fetch()', pattern: /(?<![.\w])fetch\s*\(/, use: 'an interface of platform/', allowed: REAL_WORLD },
   { name: 'process', pattern: /(?<![.\w'"-])process\.\w/, use: 'what main.ts hands in', allowed: REAL_WORLD },
   { name: 'console', pattern: /(?<![.\w])console\./, use: 'platform.log', allowed: REAL_WORLD },
   {

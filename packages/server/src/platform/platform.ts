@@ -3,7 +3,7 @@ import type { Log } from './log.ts';
 import type { Random } from './random.ts';
 import type { Timers } from './timers.ts';
 
-/** The world as the server sees it. The real one is built in `platform/node`; the simulator builds another. */
+/** The world as the server sees it. The real one is built in `platform/node`; tests build another. */
 export interface Platform {
   readonly clock: Clock;
   readonly timers: Timers;

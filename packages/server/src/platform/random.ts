@@ -1,4 +1,4 @@
-/** The only source of chance: cryptographically strong in production, seeded in the simulator. */
+/** The only source of chance: cryptographically strong in production, seeded in tests. */
 export interface Random {
   bytes(count: number): Uint8Array;
 }
