@@ -82,8 +82,13 @@ describe('sticky events in /sync', () => {
     expect(given.filter((id) => id === sent)).toEqual([sent]);
   });
 
-  test('C4: what a timeline filter took out is put into the section', async () => {
-    const client = new SyncingClient(server, bob, { room: { timeline: { types: ['m.room.message'] } } });
+  test.each<[string, JsonObject]>([
+    ['types', { types: ['m.room.message'] }],
+    ['senders', { senders: [] }],
+    ['rooms', { rooms: [] }],
+    ['limit', { limit: 0 }],
+  ])('C4: what `%s` of a timeline filter took out is put into the section', async (_, timeline) => {
+    const client = new SyncingClient(server, bob, { room: { timeline, state: { types: [], rooms: [] } } });
     await client.sync();
     const sent = await sendSticky(alice, 'call', MINUTE_MS, 'org.matrix.msc3401.call.member');
     const answer = await client.sync();
@@ -133,6 +138,23 @@ describe('sticky events in /sync', () => {
     expect(given).toEqual(sent);
     expect(given).not.toContain(expired);
     expect((await client.sync()).stickyIds(roomId)).toEqual([]);
+  });
+
+  test.each([
+    ['timeline', 20],
+    ['section', 0],
+  ])('C6, C7: who joins a room that hides its past finds in the %s what is sticky', async (place, limit) => {
+    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state/m.room.history_visibility`;
+    await server.ok('PUT', path, { token: alice.accessToken, body: { history_visibility: 'joined' } });
+    const carol = await server.createUser('carol');
+    const client = new SyncingClient(server, carol, { room: { timeline: { limit } } });
+    await client.sync();
+    const [hidden, sent] = [await send(alice, 'plain'), await sendSticky(alice, 'sticky')];
+    await join(carol, roomId);
+    const answer = await client.sync();
+    expect(answer.timelineIds(roomId).includes(sent)).toBe(place === 'timeline');
+    expect(answer.stickyIds(roomId)).toEqual(place === 'section' ? [sent] : []);
+    expect(answer.allIds(roomId)).not.toContain(hidden);
   });
 
   test('C9: leaving ends delivery, and the invited get none', async () => {
