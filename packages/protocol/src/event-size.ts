@@ -9,7 +9,7 @@ import { ALLOWED, refused, type Verdict } from './verdict.ts';
 export const MAX_EVENT_BYTES = 65_536;
 
 /** Longest `sender`, `room_id`, `type`, `state_key` and `event_id`, in bytes of UTF-8. */
-export const MAX_EVENT_FIELD_BYTES = 255;
+const MAX_EVENT_FIELD_BYTES = 255;
 
 /** Whether the event (without `unsigned`) keeps all limits. */
 export function checkEventSize(json: JsonObject): Verdict {

@@ -21,7 +21,7 @@ export class MatrixError extends Error {
 }
 
 /** Every errcode we answer with, and the HTTP status it has unless the endpoint says otherwise. */
-export const STATUS_OF_ERRCODE = {
+const STATUS_OF_ERRCODE = {
   M_FORBIDDEN: 403,
   M_UNKNOWN_TOKEN: 401,
   M_MISSING_TOKEN: 401,

@@ -3,7 +3,7 @@ import { contentOf, type StateMap, stateMapKey } from '../pdu.ts';
 /** Where the rules look in a room's state. */
 export const CREATE_KEY = stateMapKey('m.room.create', '');
 export const POWER_LEVELS_KEY = stateMapKey('m.room.power_levels', '');
-export const JOIN_RULES_KEY = stateMapKey('m.room.join_rules', '');
+const JOIN_RULES_KEY = stateMapKey('m.room.join_rules', '');
 
 /** The user's membership; somebody who was never there counts as having left. */
 export function membershipOf(state: StateMap, userId: string): string {

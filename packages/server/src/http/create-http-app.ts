@@ -9,7 +9,7 @@ import { type Edge, mount } from './mount.ts';
 import type { Route } from './route.ts';
 
 /** Largest body of an endpoint that does not say otherwise. */
-export const GENERAL_BODY_LIMIT_BYTES = 1_048_576;
+const GENERAL_BODY_LIMIT_BYTES = 1_048_576;
 /** Request line and headers together. Tokens of /sync and filters stand in the query and may be long. */
 const MAX_HEADER_BYTES = 65_536;
 /** Longest single part of a path: as much as the header limit lets through. */

@@ -25,7 +25,7 @@ export interface StorageAdapter {
  * `end` comes after the closing parenthesis of a table, `clustered` in its place where the rows are small and are best
  * kept in the order of a primary key of several columns.
  */
-export const SCHEMA_WORDS = ['nid', 'bigint', 'text', 'bytes', 'end', 'clustered'] as const;
+const SCHEMA_WORDS = ['nid', 'bigint', 'text', 'bytes', 'end', 'clustered'] as const;
 
 export type SchemaWord = (typeof SCHEMA_WORDS)[number];
 

@@ -2,7 +2,7 @@ import { type Logger, pino, stdSerializers } from 'pino';
 import type { Log } from '../log.ts';
 import { prettyLine } from './pretty-line.ts';
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 export interface LogOptions {
   readonly level: (typeof LOG_LEVELS)[number];

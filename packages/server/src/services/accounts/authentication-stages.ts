@@ -14,7 +14,7 @@ export const REGISTRATION_TOKEN = 'm.login.registration_token';
 export const dummyStage: StageCheck = async () => ({ isPassed: true });
 
 /** The password of the one who asks; somebody else's does not do. */
-export function passwordStage(users: Users, userId: UserId): StageCheck {
+function passwordStage(users: Users, userId: UserId): StageCheck {
   return async (auth) => {
     const named = readUserIdentifier(auth, users);
     const isRight = await isPasswordOf(users, userId, auth);

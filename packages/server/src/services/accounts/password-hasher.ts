@@ -11,7 +11,7 @@ export interface PasswordCost {
   readonly passes: number;
 }
 
-export const PASSWORD_COST: PasswordCost = { memoryKib: 19_456, passes: 2 };
+const PASSWORD_COST: PasswordCost = { memoryKib: 19_456, passes: 2 };
 
 /** For tests: as little as the algorithm takes. Never for people's passwords. */
 export const CHEAP_PASSWORD_COST: PasswordCost = { memoryKib: 8, passes: 1 };

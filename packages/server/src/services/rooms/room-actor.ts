@@ -44,7 +44,7 @@ export interface RoomInTurn {
 }
 
 /** This actor has seen a write fail; another one has to decide. */
-export class RoomOutdated extends Error {
+class RoomOutdated extends Error {
   constructor() {
     super('The room in memory is ahead of what could be written');
     this.name = 'RoomOutdated';
@@ -242,7 +242,7 @@ export class RoomActor {
 }
 
 /** Whose member events the rules look at to authorize this event. */
-export function usersNamedBy({ sender, type, stateKey, content }: NewEvent): string[] {
+function usersNamedBy({ sender, type, stateKey, content }: NewEvent): string[] {
   if (type !== 'm.room.member' || stateKey === undefined) return [sender];
   const authorisingUser = content.join_authorised_via_users_server;
   return typeof authorisingUser === 'string' ? [sender, stateKey, authorisingUser] : [sender, stateKey];

@@ -13,7 +13,7 @@ import type { RoomStateReader } from './room-state.ts';
 import type { TimelineQuery, TimelineReader } from './timeline.ts';
 
 /** Most events that one page or one context gives. */
-export const MAX_EVENTS_PER_PAGE = 1_000;
+const MAX_EVENTS_PER_PAGE = 1_000;
 /** How often a page in which this user may see nothing is followed by the next before the answer goes out empty. */
 const MAX_UNSEEN_PAGES = 10;
 /** Events read at once where most of them may turn out to be hidden. */

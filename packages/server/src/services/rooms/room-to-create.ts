@@ -7,7 +7,7 @@ import type { NewEvent } from './event-maker.ts';
 import { memberContent, memberEvent } from './membership-changes.ts';
 import { aliasesIn } from './sending.ts';
 
-export const ROOM_PRESETS = ['private_chat', 'public_chat', 'trusted_private_chat'] as const;
+const ROOM_PRESETS = ['private_chat', 'public_chat', 'trusted_private_chat'] as const;
 
 export type RoomPreset = (typeof ROOM_PRESETS)[number];
 

@@ -15,7 +15,7 @@ export interface SnapshotPiece {
 }
 
 /** Most snapshots in one chain: the arithmetic here is of 31 bits. */
-export const MAX_ORDINAL = 2 ** 31 - 1;
+const MAX_ORDINAL = 2 ** 31 - 1;
 
 export interface NextSnapshot {
   readonly ordinal: number;
@@ -48,7 +48,7 @@ export function nextSnapshot(path: SnapshotPath, changes: ReadonlyMap<number, nu
 }
 
 /** The ordinal that this one rests on. */
-export function parentOrdinal(ordinal: number): number {
+function parentOrdinal(ordinal: number): number {
   return ordinal & (ordinal - 1);
 }
 

@@ -22,7 +22,7 @@ export interface EventRow {
   json: string;
 }
 
-export const EVENT_COLUMNS =
+const EVENT_COLUMNS =
   'event_nid, event_id, room_nid, room_index, writer, position, type, state_key, sender, depth, origin_server_ts, ' +
   'received_ts, state_before, is_rejected, is_soft_failed, has_url, redacted_by, json';
 
