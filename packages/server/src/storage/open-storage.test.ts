@@ -10,7 +10,7 @@ import type { Storage } from './storage.ts';
 const options = { random: seededRandom(1), log: silentLog };
 
 async function quoteOf(storage: Storage): Promise<string> {
-  const { sql } = (await storage.builder()).selectFrom('rooms').select('version').where('room_id', '=', '!r').compile();
+  const { sql } = (await storage.builder()).selectFrom('events').select('json').where('event_id', '=', '$e').compile();
   await storage.close();
   return sql;
 }

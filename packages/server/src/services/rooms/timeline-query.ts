@@ -1,8 +1,7 @@
 import type { ExpressionBuilder, ExpressionWrapper, SqlBool } from 'kysely';
 import { compileRead } from '../../storage/queries/compile-read.ts';
 import type { EventRow } from '../../storage/queries/events.ts';
-import type { QueryBuilder } from '../../storage/queries/query-builder.ts';
-import type { QueryTables } from '../../storage/queries/query-tables.ts';
+import type { QueryBuilder, QueryTables } from '../../storage/queries/query-builder.ts';
 import type { CompiledRead } from '../../storage/statement.ts';
 import type { EventFilter } from './event-filter.ts';
 import type { TimelineQuery } from './timeline.ts';

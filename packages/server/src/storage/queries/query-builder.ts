@@ -9,7 +9,12 @@ import {
   SqliteQueryCompiler,
 } from 'kysely';
 import type { Dialect } from '../storage-adapter.ts';
-import type { QueryTables } from './query-tables.ts';
+import type { EventRow } from './events.ts';
+
+/** The tables that are asked by queries put together at run time. */
+export interface QueryTables {
+  events: EventRow;
+}
 
 /**
  * Puts together what differs from call to call (filters). It never runs anything: see `compileRead`. Kysely is large,
