@@ -230,6 +230,15 @@ describe('/context', () => {
     expect(lazy.body).toMatchObject({ events_before: [], events_after: [] });
   });
 
+  test('a filter that wants nothing of the room leaves the event alone', async () => {
+    const { rooms, roomId, path, said } = await roomWith(3);
+    for (const filter of [{ not_rooms: [roomId] }, { rooms: [] }]) {
+      const { body } = await rooms.get(BOB, `${path}/context/${said[1]}?limit=5${filtered(filter)}`);
+      expect(body.event).toMatchObject({ event_id: said[1] });
+      expect([body.events_before, body.events_after, body.state]).toEqual([[], [], []]);
+    }
+  });
+
   test('an unknown event and one of another room are not found', async () => {
     const { rooms, path } = await roomWith(1);
     const otherId = await rooms.say(await rooms.make(), ALICE, 'elsewhere');

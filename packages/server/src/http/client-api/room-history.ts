@@ -32,7 +32,7 @@ export function roomHistoryRoutes({ reading, storage }: RoomReadingServices): Ro
       const access = await door.enter(parseRoomId(path.roomId), requester.userId);
       const from = await timelinePlace({ text: query.from, parameter: 'from' }, access.room, places);
       const to = await timelinePlace({ text: query.to, parameter: 'to' }, access.room, places);
-      const isWanted = filter === undefined || includesRoom(filter, access.room.roomId);
+      const isWanted = wants(filter, access.room.roomId);
       const direction = query.dir === 'b' ? 'backwards' : 'forwards';
       const limit = query.limit ?? filter?.limit ?? DEFAULT_LIMIT;
       const found = await history.messages(access, { from, to, direction, limit: isWanted ? limit : 0, filter });
@@ -58,7 +58,8 @@ export function roomHistoryRoutes({ reading, storage }: RoomReadingServices): Ro
       const access = await door.enter(roomId, requester.userId);
       const event = await history.event(roomId, parseEventId(path.eventId), requester.userId);
       const limit = query.limit ?? filter?.limit ?? DEFAULT_LIMIT;
-      const found = await history.context(access, event, { limit, filter });
+      const isWanted = wants(filter, roomId);
+      const found = await history.context(access, event, { limit: isWanted ? limit : 0, filter });
       const viewer = viewerOf(requester);
       return jsonObject({
         start: JSON.stringify(tokenOf(found.start)),
@@ -66,7 +67,7 @@ export function roomHistoryRoutes({ reading, storage }: RoomReadingServices): Ro
         event: (await rooms.present([event], viewer))[0],
         events_before: list(await rooms.present(found.before, viewer)),
         events_after: list(await rooms.present(found.after, viewer)),
-        state: list(await rooms.present(found.state, viewer)),
+        state: list(await rooms.present(isWanted ? found.state : [], viewer)),
       });
     }),
   ];
@@ -85,6 +86,11 @@ export function list(texts: readonly string[]): string {
 function jsonObject(properties: Readonly<Record<string, string | undefined>>): RawJson {
   const texts = Object.entries(properties).flatMap(([name, text]) => (text === undefined ? [] : [`"${name}":${text}`]));
   return new RawJson(`{${texts.join(',')}}`);
+}
+
+/** Whether a filter lets anything of this room pass. */
+function wants(filter: RoomEventFilter | undefined, roomId: string): boolean {
+  return filter === undefined || includesRoom(filter, roomId);
 }
 
 function readFilter(text: string | undefined): RoomEventFilter | undefined {
