@@ -22,6 +22,7 @@ const LIBRARIES = /^packages\/(sticky|protocol)\//;
 const files = readSourceFiles();
 const sources = files.filter((file) => !isTest(file.path));
 const byPath = new Map(files.map((file) => [file.path, file]));
+const filesByWord = indexWords();
 
 describe('the house stays tidy', () => {
   test('a file imports only what stands below it', () => {
@@ -56,6 +57,10 @@ describe('the house stays tidy', () => {
       .map((file) => file.path)
       .filter((path) => !used.has(path) && !isEntry(path) && !isTested(path));
     expect(dead).toEqual([]);
+  });
+
+  test('no export is dead', () => {
+    expect(sources.flatMap(deadExports)).toEqual([]);
   });
 });
 
@@ -117,6 +122,25 @@ function bannedCode(file: SourceFile): string[] {
     if (at < 0) return [];
     return [`${file.path}:${file.code.slice(0, at).split('\n').length}: ${ban.name}; use ${ban.use}`];
   });
+}
+
+const EXPORT = /^export (?:async )?(?:const|function\*?|class) (\w+)/gm;
+
+/** By word of the code: the files that have it. */
+function indexWords(): ReadonlyMap<string, readonly string[]> {
+  const index = new Map<string, string[]>();
+  for (const { path, code } of files) {
+    for (const word of new Set(code.match(/\w+/g))) index.set(word, [...(index.get(word) ?? []), path]);
+  }
+  return index;
+}
+
+/** What a file exports and no other one, tests included, has a word of. Types go along with what has them. */
+function deadExports(file: SourceFile): string[] {
+  return [...file.code.matchAll(EXPORT)]
+    .map(([, name = '']) => name)
+    .filter((name) => !(filesByWord.get(name) ?? []).some((path) => path !== file.path))
+    .map((name) => `${file.path}: nobody else uses ${name}`);
 }
 
 function tooLarge(file: SourceFile): string[] {

@@ -8,8 +8,8 @@ import type { Unit } from '../report/report.ts';
 import type { Subject } from '../targets/subject.ts';
 import { driveSenders, type Sender } from './drive-senders.ts';
 
-export const SENDER_COUNTS: readonly number[] = [1, 8, 64];
-export const MOST_SENDERS = 64;
+const SENDER_COUNTS: readonly number[] = [1, 8, 64];
+const MOST_SENDERS = 64;
 
 const SCENARIO = 'send';
 /** Parts of one measurement. */
