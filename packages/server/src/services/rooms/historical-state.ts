@@ -1,19 +1,16 @@
-import { stateMapKey } from '@limpet/protocol/pdu';
 import { createCache } from '../../cache/create-cache.ts';
 import { splitKnown } from '../../cache/split-known.ts';
 import { selectSlotsOfSnapshots, selectSlotsOfType } from '../../storage/queries/event-details.ts';
-import { selectSlot } from '../../storage/queries/state.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { EventStore } from './event-store.ts';
 import { type HistoryVisibility, historyVisibilityOf, membershipOf } from './history-visibility.ts';
 import type { Membership } from './membership-reader.ts';
+import type { RoomStateReader } from './room-state.ts';
 
 /** Snapshots whose history visibility is kept in memory. */
 const MAX_CACHED_VISIBILITIES = 100_000;
 /** Memberships of one user at one snapshot that are kept in memory. */
 const MAX_CACHED_MEMBERSHIPS = 100_000;
-/** Users whose slot's number is kept in memory. */
-const MAX_CACHED_SLOTS = 50_000;
 
 /**
  * Two things about the past, without putting whole snapshots together: history visibility and one user's membership. A
@@ -22,13 +19,14 @@ const MAX_CACHED_SLOTS = 50_000;
 export class HistoricalState {
   readonly #storage: Storage;
   readonly #events: EventStore;
+  readonly #state: RoomStateReader;
   readonly #visibilities = createCache<number, HistoryVisibility>(MAX_CACHED_VISIBILITIES);
   readonly #memberships = createCache<string, Membership>(MAX_CACHED_MEMBERSHIPS);
-  readonly #slotNids = createCache<string, number>(MAX_CACHED_SLOTS);
 
-  constructor(storage: Storage, events: EventStore) {
+  constructor(storage: Storage, events: EventStore, state: RoomStateReader) {
     this.#storage = storage;
     this.#events = events;
+    this.#state = state;
   }
 
   async visibilities(snapshotNids: readonly number[]): Promise<Map<number, HistoryVisibility>> {
@@ -66,7 +64,7 @@ export class HistoricalState {
 
   /** What one slot holds in each of these snapshots: snapshot nid to event nid; empty ones are left out. */
   async slotAt(snapshotNids: readonly number[], type: string, stateKey: string): Promise<Map<number, number>> {
-    const slotNid = await this.#slotNid(type, stateKey);
+    const slotNid = await this.#state.slotNid(type, stateKey);
     if (slotNid === undefined) return new Map();
     const rows = await this.#storage.read(selectSlotsOfSnapshots, { snapshotNids, slotNids: [slotNid] });
     const held = new Map(rows.map((row) => [row.snapshot_nid, row.event_nid]));
@@ -81,14 +79,5 @@ export class HistoricalState {
     const rows = await this.#storage.read(selectSlotsOfSnapshots, { snapshotNids: [snapshotNid], slotNids });
     const held = new Map(rows.map((row) => [row.slot_nid, row.event_nid]));
     return [...held.values()].filter((eventNid) => eventNid !== 0);
-  }
-
-  async #slotNid(type: string, stateKey: string): Promise<number | undefined> {
-    const key = stateMapKey(type, stateKey);
-    const known = this.#slotNids.get(key);
-    if (known !== undefined) return known;
-    const [row] = await this.#storage.read(selectSlot, { type, stateKey });
-    if (row !== undefined) this.#slotNids.set(key, row.slot_nid);
-    return row?.slot_nid;
   }
 }

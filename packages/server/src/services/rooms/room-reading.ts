@@ -37,8 +37,8 @@ export interface RoomReading {
 }
 
 export function createRoomReading(parts: RoomReadingParts): RoomReading {
-  const { storage, events } = parts;
-  const past = new HistoricalState(storage, events);
+  const { storage, events, state } = parts;
+  const past = new HistoricalState(storage, events, state);
   const partings = new PartingEvents(events, past);
   const sight = new EventSight({ ...parts, history: past, partings, stickyEnabled: parts.sticky.isEnabled });
   const timeline = new TimelinePages(storage, events);

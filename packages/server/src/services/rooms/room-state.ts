@@ -15,6 +15,8 @@ export interface RoomStateReader {
     type: string,
     stateKey: string,
   ): Promise<RoomEvent | undefined>;
+  /** The nid of a slot; `undefined` where no room ever had one like it. */
+  slotNid(type: string, stateKey: string): Promise<number | undefined>;
   /** The slots of these nids. */
   slots(nids: readonly number[]): Promise<ReadonlyMap<number, StateSlot>>;
   /** Current state: one slot, all slots of some types, or everything. */

@@ -55,7 +55,7 @@ export class StateStore implements RoomStateReader {
     const before = await this.snapshot(event.stateBefore);
     const { type, stateKey } = event.pdu;
     if (stateKey === undefined || event.isRejected) return before;
-    const slotNid = await this.#slotNid(type, stateKey);
+    const slotNid = await this.slotNid(type, stateKey);
     if (slotNid === undefined) throw new Error(`The state event ${event.nid} has no slot`);
     return new Map(before).set(slotNid, event.nid);
   }
@@ -65,9 +65,18 @@ export class StateStore implements RoomStateReader {
     type: string,
     stateKey: string,
   ): Promise<RoomEvent | undefined> {
-    const slotNid = await this.#slotNid(type, stateKey);
+    const slotNid = await this.slotNid(type, stateKey);
     const eventNid = slotNid === undefined ? undefined : snapshot.get(slotNid);
     return eventNid === undefined ? undefined : (await this.#events.byNids([eventNid])).get(eventNid);
+  }
+
+  async slotNid(type: string, stateKey: string): Promise<number | undefined> {
+    const key = stateMapKey(type, stateKey);
+    const known = this.#slotNids.get(key);
+    if (known !== undefined) return known;
+    const [row] = await this.#storage.read(selectSlot, { type, stateKey });
+    if (row !== undefined) this.#slotNids.set(key, row.slot_nid);
+    return row?.slot_nid;
   }
 
   async slots(nids: readonly number[]): Promise<ReadonlyMap<number, StateSlot>> {
@@ -107,14 +116,5 @@ export class StateStore implements RoomStateReader {
     }
     this.#snapshots.set(snapshotNid, state);
     return state;
-  }
-
-  async #slotNid(type: string, stateKey: string): Promise<number | undefined> {
-    const key = stateMapKey(type, stateKey);
-    const known = this.#slotNids.get(key);
-    if (known !== undefined) return known;
-    const [row] = await this.#storage.read(selectSlot, { type, stateKey });
-    if (row !== undefined) this.#slotNids.set(key, row.slot_nid);
-    return row?.slot_nid;
   }
 }
