@@ -9,12 +9,6 @@ export interface RoomStateReader {
   snapshot(snapshotNid: number): Promise<ReadonlyMap<number, number>>;
   /** The snapshot after this event: the state before it with the event itself in place if it is a state event. */
   snapshotAfter(event: RoomEvent): Promise<ReadonlyMap<number, number>>;
-  /** One slot of a snapshot. */
-  eventInSnapshot(
-    snapshot: ReadonlyMap<number, number>,
-    type: string,
-    stateKey: string,
-  ): Promise<RoomEvent | undefined>;
   /** The nid of a slot; `undefined` where no room ever had one like it. */
   slotNid(type: string, stateKey: string): Promise<number | undefined>;
   /** The slots of these nids. */

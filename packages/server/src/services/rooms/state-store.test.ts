@@ -51,8 +51,10 @@ describe('the state of a room', () => {
     expect(state.size).toBe(changes);
     await rooms.state.snapshot(last.stateBefore ?? 0);
     expect(rooms.storage.tally.reads - reads).toBe(1);
-    const member = await rooms.state.eventInSnapshot(state, 'm.room.member', '@user77:test');
-    expect(member?.pdu.content.membership).toBe('join');
+    const slotNid = (await rooms.state.slotNid('m.room.member', '@user77:test')) ?? 0;
+    const memberNid = state.get(slotNid) ?? 0;
+    const member = (await rooms.events.byNids([memberNid])).get(memberNid);
+    expect(member?.pdu).toMatchObject({ stateKey: '@user77:test', content: { membership: 'join' } });
     expect(await rooms.memberships.counts(await recordOf(rooms, roomId))).toEqual({ joined: 5_001, invited: 0 });
   });
 

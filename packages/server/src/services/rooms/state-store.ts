@@ -60,16 +60,6 @@ export class StateStore implements RoomStateReader {
     return new Map(before).set(slotNid, event.nid);
   }
 
-  async eventInSnapshot(
-    snapshot: ReadonlyMap<number, number>,
-    type: string,
-    stateKey: string,
-  ): Promise<RoomEvent | undefined> {
-    const slotNid = await this.slotNid(type, stateKey);
-    const eventNid = slotNid === undefined ? undefined : snapshot.get(slotNid);
-    return eventNid === undefined ? undefined : (await this.#events.byNids([eventNid])).get(eventNid);
-  }
-
   async slotNid(type: string, stateKey: string): Promise<number | undefined> {
     const key = stateMapKey(type, stateKey);
     const known = this.#slotNids.get(key);
