@@ -1,12 +1,14 @@
 import type { Log } from '../../src/platform/log.ts';
 
-/** Says nothing, except what must not happen. */
+/** Says nothing. An error is what must not happen: nobody catches it, so the run fails whatever the server made of it. */
 export const silentLog: Log = {
   debug() {},
   info() {},
   warn() {},
   error(message, fields) {
-    console.error(message, fields);
+    queueMicrotask(() => {
+      throw new Error(`The server logged an error: ${message}`, { cause: fields?.error });
+    });
   },
   with: () => silentLog,
 };
