@@ -1,6 +1,6 @@
 import type { Log } from '../../src/platform/log.ts';
 
-/** Says nothing. An error is what must not happen: nobody catches it, so the run fails whatever the server made of it. */
+/** Says nothing. An error must not happen: nobody catches this one, so the run fails whatever the server made of it. */
 export const silentLog: Log = {
   debug() {},
   info() {},
