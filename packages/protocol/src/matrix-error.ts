@@ -20,6 +20,14 @@ export class MatrixError extends Error {
   }
 }
 
+/** How soon who came when there was too much to do may come again, unless there is a reason for another time. */
+const USUAL_RETRY_AFTER_MS = 1_000;
+
+/** M_LIMIT_EXCEEDED, with when to try again. Specification: client-server API, "Rate limiting". */
+export function limitExceeded(message: string, retryAfterMs = USUAL_RETRY_AFTER_MS): MatrixError {
+  return new MatrixError('M_LIMIT_EXCEEDED', message, { extra: { retry_after_ms: retryAfterMs } });
+}
+
 /** Every errcode we answer with, and the HTTP status it has unless the endpoint says otherwise. */
 const STATUS_OF_ERRCODE = {
   M_FORBIDDEN: 403,

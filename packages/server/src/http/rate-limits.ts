@@ -1,4 +1,4 @@
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded } from '@limpet/protocol/matrix-error';
 import { createCache } from '../cache/create-cache.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type RateLimit, takeToken } from './token-bucket.ts';
@@ -61,7 +61,7 @@ export function createRateLimits(options: RateLimitOptions): RateLimits {
     const verdict = takeToken(buckets.get(bucket), limits[name], clock.monotonicMs());
     if (!verdict.isTaken) {
       const text = `Too many requests of this kind. Try again in ${Math.ceil(verdict.retryAfterMs / 1000)} s.`;
-      throw new MatrixError('M_LIMIT_EXCEEDED', text, { extra: { retry_after_ms: verdict.retryAfterMs } });
+      throw limitExceeded(text, verdict.retryAfterMs);
     }
     buckets.set(bucket, verdict.fullAtMs);
   }

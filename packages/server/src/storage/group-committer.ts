@@ -1,11 +1,9 @@
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded } from '@limpet/protocol/matrix-error';
 import type { PublishedChange } from './change.ts';
 import { StaleBatch, StorageFailure } from './storage.ts';
 import type { BatchResult, GroupBatch, GroupWriter } from './write-group.ts';
 import { createWriteQueue, type WriteQueue } from './write-queue.ts';
 
-/** What the refused one is told to wait. */
-const RETRY_AFTER_MS = 1_000;
 /**
  * The database keeps a position this much ahead of the last one given out. So a change that writes no rows (typing)
  * needs no commit for its position, and after a crash no position is given out twice. A clean close leaves no gap.
@@ -89,8 +87,7 @@ export function createGroupCommitter(parts: GroupCommitterParts): GroupCommitter
     checkRoom() {
       if (isClosed) throw new StorageFailure('The database is closed', undefined);
       if (!queue.isFull()) return;
-      const extra = { retry_after_ms: RETRY_AFTER_MS };
-      throw new MatrixError('M_LIMIT_EXCEEDED', 'More is being written than the disk can take. Try again.', { extra });
+      throw limitExceeded('More is being written than the disk can take. Try again.');
     },
     enqueue(batch) {
       queue.add(batch);

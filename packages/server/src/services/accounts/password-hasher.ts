@@ -1,5 +1,5 @@
 import { argon2, timingSafeEqual } from 'node:crypto';
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded } from '@limpet/protocol/matrix-error';
 import type { Random } from '../../platform/random.ts';
 
 /**
@@ -20,6 +20,8 @@ export const CHEAP_PASSWORD_COST: PasswordCost = { memoryKib: 8, passes: 1 };
 const MAX_RUNNING = 2;
 /** Those that wait beyond; each takes memory only when it runs. */
 const MAX_WAITING = 200;
+/** What the refused one is told to wait. */
+const RETRY_AFTER_MS = 2_000;
 
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
@@ -75,9 +77,7 @@ export class PasswordHasher {
       return;
     }
     if (this.#waiting.length >= MAX_WAITING) {
-      throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many people log in at this moment. Try again in a moment.', {
-        extra: { retry_after_ms: 2_000 },
-      });
+      throw limitExceeded('Too many people log in at this moment. Try again in a moment.', RETRY_AFTER_MS);
     }
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }

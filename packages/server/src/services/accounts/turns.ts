@@ -1,4 +1,4 @@
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded } from '@limpet/protocol/matrix-error';
 
 /** Tasks of one key that may stand in line. */
 const MAX_WAITING = 100;
@@ -16,9 +16,7 @@ export class Turns {
   async run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const line = this.#lines.get(key) ?? { last: Promise.resolve(), length: 0 };
     if (line.length >= MAX_WAITING) {
-      throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many changes of this kind wait already. Try again in a moment.', {
-        extra: { retry_after_ms: 1_000 },
-      });
+      throw limitExceeded('Too many changes of this kind wait already. Try again in a moment.');
     }
     this.#lines.set(key, line);
     line.length++;

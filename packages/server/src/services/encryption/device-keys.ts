@@ -1,6 +1,6 @@
 import type { ServerName } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import {
   confirmDevice,
   insertOneTimeKey,
@@ -56,8 +56,7 @@ export class DeviceKeys {
       const changes = await this.#compare(device, upload);
       if (await this.#keep(device, changes)) return;
     }
-    const extra = { retry_after_ms: 1_000 };
-    throw new MatrixError('M_LIMIT_EXCEEDED', 'This device uploads keys several times at once.', { extra });
+    throw limitExceeded('This device uploads keys several times at once.');
   }
 
   /** The keys of users, of some of their devices or (an empty list) of all. */

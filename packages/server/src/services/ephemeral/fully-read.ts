@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonValue } from '@limpet/protocol/json';
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded } from '@limpet/protocol/matrix-error';
 import { selectAccountData } from '../../storage/queries/account-data.ts';
 import { upsertFullyRead } from '../../storage/queries/receipts.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
@@ -37,8 +37,7 @@ export class FullyReadMarkers {
       if (previousJson !== undefined && !(await this.#isBehind(previousJson, marker))) return;
       if (await this.#move(marker, previousJson ?? '')) return;
     }
-    const extra = { retry_after_ms: 1_000 };
-    throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many requests move this marker at once.', { extra });
+    throw limitExceeded('Too many requests move this marker at once.');
   }
 
   async #read({ room, userId }: NewFullyRead): Promise<string | undefined> {

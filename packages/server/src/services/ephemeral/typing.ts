@@ -1,4 +1,4 @@
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded } from '@limpet/protocol/matrix-error';
 import { createCache } from '../../cache/create-cache.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Timer } from '../../platform/timers.ts';
@@ -122,8 +122,7 @@ export class Typing {
     }
     if (typists !== undefined && typists.size >= MAX_TYPISTS_PER_ROOM) return;
     if (this.#typists >= MAX_TYPISTS) {
-      const extra = { retry_after_ms: RETRY_AFTER_MS };
-      throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many people are typing on this server.', { extra });
+      throw limitExceeded('Too many people are typing on this server.', RETRY_AFTER_MS);
     }
     this.#add(room, { userId, timer: this.#timer(room, userId, delayMs) });
     try {

@@ -1,4 +1,4 @@
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
 import { type Committed, ExpectationFailed, StaleBatch, type WriteTransaction } from '../../storage/storage.ts';
 import { type Appended, type Arrival, appendEvent, EXTREMITY_EXPECTATION } from './append-event.ts';
@@ -12,7 +12,6 @@ import { TurnQueue } from './turn-queue.ts';
 
 /** Requests of one room that may wait, for their turn or for the disk. */
 const MAX_WAITING = 5_000;
-const RETRY_AFTER_MS = 1_000;
 /** Member events that one room keeps in memory. */
 const MAX_LOADED_MEMBERS = 2_000;
 /** Snapshots up to this many entries stay in memory after their commit, for the next one to take over. */
@@ -91,7 +90,7 @@ export class RoomActor {
 
   /** The events that were sent, once they are on disk. Throws what `isOutdated` tells when it has to be asked again. */
   async perform(decide: Decide): Promise<readonly RoomEvent[]> {
-    if (this.#waiting >= MAX_WAITING) throw tooMany();
+    if (this.#waiting >= MAX_WAITING) throw limitExceeded('Too much is being sent to this room. Try again.');
     this.#waiting++;
     try {
       const written = await this.#decide(decide);
@@ -250,9 +249,4 @@ function usersNamedBy({ sender, type, stateKey, content }: NewEvent): string[] {
 
 function isNothing({ made = [], events, alongside }: Decision): boolean {
   return made.length + events.length === 0 && alongside === undefined;
-}
-
-function tooMany(): MatrixError {
-  const extra = { retry_after_ms: RETRY_AFTER_MS };
-  return new MatrixError('M_LIMIT_EXCEEDED', 'Too much is being sent to this room. Try again.', { extra });
 }
