@@ -145,6 +145,19 @@ describe('pages of due sticky events', () => {
     expect((await world.sync(2)).nids).toEqual([]);
   });
 
+  test('C4: whoever ignores a sender of thousands passes them over a few pages a request', async () => {
+    const world = new World();
+    const room = world.rooms[0] as RoomRecord;
+    await world.join(room);
+    for (let count = 0; count < 45; count += 1) await world.send(room);
+    const ignored = new Set(['@alice:localhost']);
+    const before = storage.tally.rowsRead;
+    expect(await world.sync(2, new Set(), ignored)).toEqual({ nids: [], hasMore: true });
+    expect(storage.tally.rowsRead - before).toBe(30);
+    expect(await world.sync(2, new Set(), ignored)).toEqual({ nids: [], hasMore: true });
+    expect(await world.sync(2, new Set(), ignored)).toEqual({ nids: [], hasMore: false });
+  });
+
   test('the rows read do not depend on how many events there are', async () => {
     const world = new World();
     const room = world.rooms[0] as RoomRecord;

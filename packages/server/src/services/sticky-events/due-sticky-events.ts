@@ -9,6 +9,11 @@ import type { RoomRecord } from '../rooms/room-event.ts';
 import { compareRanks, dueAfter, rankFor, type StickyCursor, type StickyRank } from './sticky-cursor.ts';
 import type { StickyRooms } from './sticky-rooms.ts';
 
+/**
+ * Stretches read for one page where all they hold was delivered otherwise, or is of ignored users; then it is empty.
+ */
+const MAX_STRETCHES = 10;
+
 export interface StickyQuery {
   /** The joined rooms whose sticky events are wanted, with where the user's present join of each began. */
   readonly rooms: readonly { readonly room: RoomRecord; readonly joinedPosition: number }[];
@@ -29,7 +34,7 @@ export interface StickyQuery {
 }
 
 export interface StickyPage {
-  /** Oldest first, by rank. */
+  /** Oldest first, by rank. May be empty while there is more. */
   readonly events: readonly { readonly eventNid: number; readonly room: RoomRecord }[];
   /**
    * Where the next answer goes on; `undefined` when everything due was delivered, so that the token needs no cursor.
@@ -60,7 +65,7 @@ export class DueStickyEvents {
   async page(query: StickyQuery): Promise<StickyPage> {
     const delivered = await this.#deliveredAhead(query);
     let passed = query.cursor.passed;
-    for (;;) {
+    for (let stretch = 1; ; stretch += 1) {
       const due = await this.#read(query, passed);
       const taken = due.slice(0, query.limit);
       const wanted = taken.filter(
@@ -75,7 +80,8 @@ export class DueStickyEvents {
       if (due.length <= query.limit || last === undefined) return { events: wanted, cursor: undefined };
       passed = last.rank;
       // A stretch that held only what was delivered otherwise is no answer: go on.
-      if (wanted.length > 0) return { events: wanted, cursor: cursorAt(query, passed, delivered) };
+      if (wanted.length > 0 || stretch === MAX_STRETCHES)
+        return { events: wanted, cursor: cursorAt(query, passed, delivered) };
     }
   }
 
