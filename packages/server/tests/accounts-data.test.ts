@@ -1,5 +1,6 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeAccountData } from '../src/services/accounts/account-data.ts';
 import type { PublishedChange } from '../src/storage/change.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
 
@@ -94,6 +95,19 @@ describe('account data', () => {
     [`${ROOM}/account_data/m.fully_read`],
   ])('which the server keeps itself is not set by PUT %s', async (path) => {
     expect(await put(path, {})).toMatchObject({ status: 405, body: { errcode: 'M_BAD_JSON' } });
+  });
+
+  test('is ten thousand pieces at most, and what is there may still be changed', async () => {
+    const { userId } = await server.createUser('collector');
+    const { accountData } = server.server.services.accounts;
+    await server.storage.write((transaction) => {
+      for (let count = 0; count < 10_000; count += 1) {
+        writeAccountData(transaction, { userId, roomId: undefined, type: `x.${count}` }, '{}');
+      }
+    });
+    const set = (type: string) => accountData.set({ userId, roomId: undefined, type }, {});
+    await expect(set('one.more')).rejects.toMatchObject({ errcode: 'M_TOO_LARGE' });
+    await set('x.7');
   });
 
   test.each<[string, string, JsonObject | string, number, string]>([

@@ -4,6 +4,7 @@ import { MatrixError } from '@limpet/protocol/matrix-error';
 import { createCache } from '../../cache/create-cache.ts';
 import {
   type AccountDataRow,
+  countAccountData,
   selectAccountData,
   selectAccountDataBetween,
   selectAllAccountData,
@@ -18,6 +19,8 @@ import { IGNORED_USERS_TYPE, NOBODY_IGNORED, readIgnoredUsers } from './ignored-
 const MAX_CACHED_IGNORE_LISTS = 10_000;
 /** Largest content of one type, in characters of JSON: a client gets all of them at its first sync. */
 const MAX_CONTENT_LENGTH = 262_144;
+/** Pieces that one user may keep, global ones and those of rooms together; a room has two or three as a rule. */
+const MAX_PIECES_OF_A_USER = 10_000;
 
 /** Kept by the server itself: clients change them by endpoints of their own. */
 const SERVER_CONTROLLED_TYPES = new Set(['m.fully_read', 'm.push_rules']);
@@ -71,7 +74,17 @@ export class AccountData implements AccountDataReader {
     if (contentJson.length > MAX_CONTENT_LENGTH) {
       throw new MatrixError('M_TOO_LARGE', `Account data may have ${MAX_CONTENT_LENGTH} characters of JSON at most.`);
     }
+    if ((await this.json(address)) === undefined) await this.#checkCount(address.userId);
     await this.#storage.write((transaction) => writeAccountData(transaction, address, contentJson));
+  }
+
+  async #checkCount(userId: UserId): Promise<void> {
+    const [row] = await this.#storage.read(countAccountData, { userId });
+    if ((row?.count ?? 0) < MAX_PIECES_OF_A_USER) return;
+    throw new MatrixError(
+      'M_TOO_LARGE',
+      `You may keep ${MAX_PIECES_OF_A_USER} pieces of account data, and have as many.`,
+    );
   }
 
   async changed(userId: string, ranges: readonly StreamRange[] | undefined): Promise<readonly AccountDataItem[]> {

@@ -26,6 +26,10 @@ export const selectAllAccountData = defineStatement<{ userId: string }, AccountD
   'select room_id, type, content_json from account_data where user_id = :userId order by room_id, type',
 );
 
+export const countAccountData = defineStatement<{ userId: string }, { count: number }>(
+  'select count(*) as count from account_data where user_id = :userId',
+);
+
 export const upsertAccountData = defineStatement<{
   userId: string;
   roomId: string;
