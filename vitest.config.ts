@@ -1,12 +1,30 @@
 import { defineConfig } from 'vitest/config';
 
-/** One run for the whole repository; the first set-up starts a real PostgreSQL when a test asks for it. */
+/** Stories that run on either database; the others choose theirs. */
+const STORIES = 'packages/server/tests/{accounts,encryption,ephemeral,push,rooms,sync}-*.test.ts';
+
+/**
+ * One run for the whole repository: every test, and the stories of whole servers a second time on PostgreSQL. The first
+ * set-up starts a real one when a test asks for it.
+ */
 export default defineConfig({
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/tests/**/*.test.ts', 'tests/**/*.test.ts'],
     globalSetup: ['packages/server/tests/start-postgres.ts'],
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['packages/*/src/**/*.test.ts', 'packages/*/tests/**/*.test.ts', 'tests/**/*.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'postgres', include: [STORIES], env: { LIMPET_TEST_DATABASE: 'postgres' } },
+      },
+    ],
   },
 });
