@@ -171,10 +171,10 @@ async function write(read: Read, sources: SyncSources): Promise<SyncAnswer> {
   if (toDevice.texts.length > 0) parts.push(`"to_device":{"events":[${toDevice.texts.join()}]}`);
   const devices = (deviceLists?.changed.length ?? 0) + (deviceLists?.left.length ?? 0);
   if (devices > 0) parts.push(`"device_lists":${JSON.stringify(deviceLists)}`);
-  // Where the tail did not reach back, anything may have changed, and the client should come back with a newer token.
   // While the sticky section has more to give, even an empty page is an answer: its token has moved on.
-  const isOver = rooms.sticky.cursor === undefined;
-  const isEmpty = parts.length === 1 && read.news?.keyCounts === false && isOver;
+  const hasMoreSticky = rooms.sticky.cursor !== undefined;
+  // Where the tail did not reach back, anything may have changed, and the client should come back with a newer token.
+  const isEmpty = parts.length === 1 && read.news?.keyCounts === false && !hasMoreSticky;
   const { oneTimeKeys, unusedFallbackTypes } = await sources.encryption.keyCounts(request);
   const fallbackTypes = JSON.stringify(unusedFallbackTypes);
   parts.push(`"device_one_time_keys_count":${JSON.stringify(oneTimeKeys)}`);
