@@ -6,6 +6,7 @@ export type Change =
   | EventChange
   | StickyDueChange
   | MembershipChange
+  | RoomServerChange
   | ReceiptChange
   | TypingChange
   | AccountDataChange
@@ -43,6 +44,17 @@ export interface MembershipChange {
   readonly userId: string;
   readonly membership: string;
   readonly previous: string | undefined;
+}
+
+/**
+ * The first user of a server joined a room, or its last one left it: the server is in the room, or no longer. Comes
+ * right after the change of membership.
+ */
+export interface RoomServerChange {
+  readonly kind: 'room-server';
+  readonly roomId: string;
+  readonly serverName: string;
+  readonly isIn: boolean;
 }
 
 export interface ReceiptChange {

@@ -90,6 +90,7 @@ class NewsOfDevice implements SyncNews {
       case 'one-time-keys':
         if (this.#isOwn(change)) this.keyCounts = true;
         return;
+      case 'room-server':
       case 'sticky-due': // The sticky section knows its own.
     }
   }
