@@ -28,6 +28,11 @@ export interface EventChange {
   readonly sender: string;
   readonly type: string;
   readonly stateKey: string | undefined;
+  /**
+   * This server tells the others in the room: events of its own users, and those that were handed to it alone
+   * (`send_join` and its like).
+   */
+  readonly isToBeSent: boolean;
 }
 
 /** A sticky event became due at a position other than its event's (released by a limit or a re-check). */

@@ -82,7 +82,7 @@ async function commitOwn(roomIndex: number): Promise<PublishedChange> {
 }
 
 function changeOf(roomIndex: number, sender: string): PublishedChange {
-  const event = { sender, type: 'm.room.message', stateKey: undefined, eventNid: roomIndex };
+  const event = { sender, type: 'm.room.message', stateKey: undefined, eventNid: roomIndex, isToBeSent: true };
   return { kind: 'event', roomId: room.roomId, ...event, writer: 1, position: roomIndex };
 }
 

@@ -115,7 +115,15 @@ function writeEvent(
 ): RoomEvent {
   const { pdu, receivedTs, canonicalJson, eventNid } = arrival;
   const { sender, type, stateKey } = pdu;
-  const position = transaction.publish({ kind: 'event', roomId: room.roomId, eventNid, sender, type, stateKey });
+  const position = transaction.publish({
+    kind: 'event',
+    roomId: room.roomId,
+    eventNid,
+    sender,
+    type,
+    stateKey,
+    isToBeSent: true,
+  });
   const { writer } = transaction;
   const roomIndex = room.lastRoomIndex + 1;
   const stateBefore = room.path.at(-1)?.nid;

@@ -39,6 +39,7 @@ const event = (roomId: string): Change => ({
   sender: '@x',
   type: 'm.test',
   stateKey: undefined,
+  isToBeSent: true,
 });
 const step = (userId: string, roomId: string, membership: string): Change => ({
   kind: 'membership',

@@ -4,5 +4,16 @@ import type { Migration } from './migration.ts';
 export const roomServers: Migration = {
   number: 2,
   name: 'room-servers',
-  statements: [],
+  statements: [
+    // Other servers alone: where nobody else is, there is no row. writer and position are where is_in changed last: who
+    // left at a position still gets what stands before it, and the event that put it out.
+    `create table room_servers (
+      room_nid {bigint} not null, server_name {text} not null, is_in {bigint} not null,
+      writer {bigint} not null, position {bigint} not null, primary key (room_nid, server_name)){clustered}`,
+    'create index room_servers_by_server on room_servers (server_name, is_in, room_nid)',
+    // What an inviting server told of a room that we are not in, as a JSON array of stripped state.
+    `create table stripped_states (
+      room_nid {bigint} not null, user_id {text} not null, json {text} not null,
+      primary key (room_nid, user_id)){clustered}`,
+  ],
 };

@@ -1,0 +1,24 @@
+import { defineStatement } from '../statement.ts';
+
+/** Other servers in rooms: a row for each that has, or had, a joined user there. */
+
+export const upsertRoomServer = defineStatement<{
+  roomNid: number;
+  serverName: string;
+  isIn: number;
+  writer: number;
+  position: number;
+}>(
+  `insert into room_servers (room_nid, server_name, is_in, writer, position)
+   values (:roomNid, :serverName, :isIn, :writer, :position)
+   on conflict (room_nid, server_name) do update set
+     is_in = excluded.is_in, writer = excluded.writer, position = excluded.position`,
+);
+
+export const selectServersOfRoom = defineStatement<{ roomNid: number }, { server_name: string }>(
+  'select server_name from room_servers where room_nid = :roomNid and is_in = 1',
+);
+
+export const selectRoomsOfServer = defineStatement<{ serverName: string }, { room_nid: number }>(
+  'select room_nid from room_servers where server_name = :serverName and is_in = 1',
+);
