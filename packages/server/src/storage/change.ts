@@ -12,7 +12,8 @@ export type Change =
   | AccountDataChange
   | ToDeviceChange
   | DeviceListChange
-  | OneTimeKeysChange;
+  | OneTimeKeysChange
+  | OutgoingEduChange;
 
 /**
  * A change with the place it got. Positions of one writer are strictly increasing and published without gaps in
@@ -100,4 +101,10 @@ export interface OneTimeKeysChange {
   readonly kind: 'one-time-keys';
   readonly userId: string;
   readonly deviceId: string;
+}
+
+/** Something waits for another server in `outgoing_edus`, under this position. */
+export interface OutgoingEduChange {
+  readonly kind: 'outgoing-edu';
+  readonly serverName: string;
 }

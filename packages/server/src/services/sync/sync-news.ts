@@ -91,6 +91,7 @@ class NewsOfDevice implements SyncNews {
         if (this.#isOwn(change)) this.keyCounts = true;
         return;
       case 'room-server':
+      case 'outgoing-edu':
       case 'sticky-due': // The sticky section knows its own.
     }
   }
