@@ -14,6 +14,11 @@ export interface Projection {
   prepare?(room: RoomView): Promise<void>;
   /** Adds its rows to the batch that carries the event. Synchronous; runs for events that enter the timeline. */
   project(transaction: WriteTransaction, event: RoomEvent, room: RoomView): void;
+  /**
+   * The same for an event that is kept and has no place in the timeline: soft-failed, or held back. If it gets one
+   * later, `project` runs for it then.
+   */
+  keepBack?(transaction: WriteTransaction, event: RoomEvent): void;
 }
 
 /** A room in memory as it was just before the event in hand, for who decides something about that event. */
@@ -27,6 +32,8 @@ export interface RoomView {
   readonly state: StateMap;
   /** Users of this server who are joined. */
   readonly localJoined: ReadonlySet<string>;
+  /** Other servers that have a joined user. */
+  readonly serversIn: ReadonlySet<string>;
   /** How many users of any server are joined. */
   readonly joinedCount: number;
 }

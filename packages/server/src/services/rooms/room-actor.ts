@@ -148,7 +148,7 @@ export class RoomActor {
       previous = [one.pdu];
       if (one.pdu.stateKey !== undefined && !isOne) state.set(stateMapKey(one.pdu.type, one.pdu.stateKey), one.pdu);
     }
-    await loadSnapshotPieces(this.room, arrivals.length, storage);
+    await loadSnapshotPieces(this.room.current, arrivals.length, storage);
     return arrivals;
   }
 
@@ -181,8 +181,8 @@ export class RoomActor {
     const settled = committed.then(
       () => {
         for (const { slot } of arrivals) if (slot !== undefined) slot.isCommitted = true;
-        for (const { snapshot } of appended) {
-          if (snapshot?.entries !== undefined && snapshot.entries.size > MAX_KEPT_ENTRIES) snapshot.entries = undefined;
+        for (const snapshot of appended.flatMap(({ snapshots }) => snapshots)) {
+          if (snapshot.entries !== undefined && snapshot.entries.size > MAX_KEPT_ENTRIES) snapshot.entries = undefined;
         }
       },
       (error) => {

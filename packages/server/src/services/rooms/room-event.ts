@@ -17,6 +17,12 @@ export interface RoomEvent {
   readonly place: EventPlace | undefined;
   /** The snapshot of the room's state before this event; `undefined` for an outlier. */
   readonly stateBefore: number | undefined;
+  /**
+   * Snapshots of the room's current state just before and just after this event took its place; `undefined` where that
+   * is the state before the event, and the one after it.
+   */
+  readonly roomStateBefore?: number | undefined;
+  readonly roomStateAfter?: number | undefined;
   readonly isRejected: boolean;
   readonly isSoftFailed: boolean;
   /** The event that redacted this one. `pdu` is then what redaction left. */
@@ -54,6 +60,8 @@ export function readRoomEvent(row: EventRow, room: RoomRecord): RoomEvent {
         ? undefined
         : { writer: row.writer, position: row.position, roomIndex: row.room_index },
     stateBefore: row.state_before ?? undefined,
+    roomStateBefore: row.room_state_before ?? undefined,
+    roomStateAfter: row.room_state_after ?? undefined,
     isRejected: row.is_rejected === 1,
     isSoftFailed: row.is_soft_failed === 1,
     redactedBy: row.redacted_by ?? undefined,

@@ -181,7 +181,7 @@ export class RoomHistory {
 
   /** The member events of who sent these, as they were when the first of them was sent, less those among them. */
   async #sendersOf(events: readonly RoomEvent[]): Promise<RoomEvent[]> {
-    const snapshotNid = events[0]?.stateBefore;
+    const snapshotNid = events[0]?.roomStateBefore ?? events[0]?.stateBefore;
     if (snapshotNid === undefined) return [];
     const senders = [...new Set(events.map(({ pdu }) => pdu.sender))];
     const nids = await this.#parts.history.slotsAt(snapshotNid, 'm.room.member', senders);

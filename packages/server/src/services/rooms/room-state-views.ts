@@ -119,8 +119,9 @@ export class RoomStateViews {
 
   async #slotAfter(event: RoomEvent, type: string, stateKey: string): Promise<RoomEvent | undefined> {
     if (event.pdu.type === type && event.pdu.stateKey === stateKey) return event;
-    if (event.stateBefore === undefined) return undefined;
-    const nid = (await this.#parts.history.slotAt([event.stateBefore], type, stateKey)).get(event.stateBefore);
+    const snapshotNid = event.roomStateAfter ?? event.stateBefore;
+    if (snapshotNid === undefined) return undefined;
+    const nid = (await this.#parts.history.slotAt([snapshotNid], type, stateKey)).get(snapshotNid);
     return nid === undefined ? undefined : (await this.#parts.events.byNids([nid])).get(nid);
   }
 }

@@ -7,7 +7,11 @@ import type { RoomEvent, RoomRecord } from './room-event.ts';
 export interface RoomStateReader {
   /** The whole state of a snapshot: slot nid → event nid. Shared and cached: never change it. */
   snapshot(snapshotNid: number): Promise<ReadonlyMap<number, number>>;
-  /** The snapshot after this event: the state before it with the event itself in place if it is a state event. */
+  /**
+   * The room's current state just before this event took its place in the timeline, and just after: what clients see.
+   * Where the graph is forked that is not the state that the event itself rests on.
+   */
+  snapshotAt(event: RoomEvent): Promise<ReadonlyMap<number, number>>;
   snapshotAfter(event: RoomEvent): Promise<ReadonlyMap<number, number>>;
   /** The nid of a slot; `undefined` where no room ever had one like it. */
   slotNid(type: string, stateKey: string): Promise<number | undefined>;

@@ -62,7 +62,7 @@ export class RoomWriter {
     const createdTs = draft.create.receivedTs;
     const { value: nid } = await this.#parts.storage.write((transaction) => transaction.allocate());
     const record: RoomRecord = { nid, roomId, version: draft.version, createdTs };
-    const actor = this.#startActor(new LoadedRoom(record));
+    const actor = this.#startActor(new LoadedRoom(record, this.#parts.serverName));
     await actor.perform(() => ({
       made: [draft.create],
       events: draft.events,
@@ -109,7 +109,9 @@ export class RoomWriter {
   async #loadNow(roomId: string): Promise<RoomActor> {
     const record = await this.#parts.events.room(roomId);
     if (record === undefined) throw new UnknownRoom(roomId);
-    return this.#startActor(await loadRoom(record, this.#parts));
+    const room = await loadRoom(record, this.#parts);
+    if (room === undefined) throw new UnknownRoom(roomId);
+    return this.#startActor(room);
   }
 
   #startActor(room: LoadedRoom): RoomActor {

@@ -50,7 +50,14 @@ export class StateStore implements RoomStateReader {
     }
   }
 
+  async snapshotAt(event: RoomEvent): Promise<ReadonlyMap<number, number>> {
+    const snapshotNid = event.roomStateBefore ?? event.stateBefore;
+    if (snapshotNid === undefined) throw new Error(`Event ${event.nid} is an outlier: the state is not known`);
+    return this.snapshot(snapshotNid);
+  }
+
   async snapshotAfter(event: RoomEvent): Promise<ReadonlyMap<number, number>> {
+    if (event.roomStateAfter !== undefined) return this.snapshot(event.roomStateAfter);
     if (event.stateBefore === undefined) throw new Error(`Event ${event.nid} is an outlier: the state is not known`);
     const before = await this.snapshot(event.stateBefore);
     const { type, stateKey } = event.pdu;

@@ -204,6 +204,7 @@ async function fill(
       transaction.run(insertEvent, {
         ...{ eventNid, eventId: `$${eventNid}`, roomNid, roomIndex: firstIndex + index, writer: 1, position: eventNid },
         ...{ type, stateKey: null, sender, depth: 1, originServerTs: 1, receivedTs: 1, stateBefore: null },
+        ...{ roomStateBefore: null, roomStateAfter: null, redactedBy: null },
         isRejected: isOdd && index % 11 === 10 ? 1 : 0,
         isSoftFailed: isOdd && index % 13 === 12 ? 1 : 0,
         hasUrl: index % 3 === 0 ? 1 : 0,

@@ -34,8 +34,8 @@ async function wholeState(query: StateQuery, sources: SyncSources): Promise<Room
   if (last === undefined) return [];
   const atEnd = await sources.state.snapshotAfter(last);
   const inTimeline = new Set(request.stateAfterName !== undefined ? [] : timeline.map((event) => event.nid));
-  const startsBefore = timeline[0]?.stateBefore;
-  const atStart = startsBefore === undefined ? atEnd : await sources.state.snapshot(startsBefore);
+  const first = timeline[0];
+  const atStart = first === undefined ? atEnd : await sources.state.snapshotAt(first);
   const wanted: number[] = [];
   const slotNids = [...atEnd.keys()];
   for (const slotNid of request.filter.room.state.lazyLoadMembers ? await notOfMembers(slotNids, sources) : slotNids) {

@@ -5,6 +5,10 @@ export const roomServers: Migration = {
   number: 2,
   name: 'room-servers',
   statements: [
+    // The room's current state just before and just after the event took its place, as snapshots, where that is not the
+    // state before the event and after it: the graph was forked.
+    'alter table events add column room_state_before {bigint}',
+    'alter table events add column room_state_after {bigint}',
     // Other servers alone: where nobody else is, there is no row. writer and position are where is_in changed last: who
     // left at a position still gets what stands before it, and the event that put it out.
     `create table room_servers (

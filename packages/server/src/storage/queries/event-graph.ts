@@ -33,15 +33,20 @@ export const insertEvent = defineStatement<{
   originServerTs: number;
   receivedTs: number;
   stateBefore: number | null;
+  roomStateBefore: number | null;
+  roomStateAfter: number | null;
   isRejected: number;
   isSoftFailed: number;
   hasUrl: number;
+  redactedBy: number | null;
   json: string;
 }>(
   `insert into events (event_nid, event_id, room_nid, room_index, writer, position, type, state_key, sender, depth,
-     origin_server_ts, received_ts, state_before, is_rejected, is_soft_failed, has_url, redacted_by, json)
+     origin_server_ts, received_ts, state_before, room_state_before, room_state_after, is_rejected, is_soft_failed,
+     has_url, redacted_by, json)
    values (:eventNid, :eventId, :roomNid, :roomIndex, :writer, :position, :type, :stateKey, :sender, :depth,
-     :originServerTs, :receivedTs, :stateBefore, :isRejected, :isSoftFailed, :hasUrl, null, :json)`,
+     :originServerTs, :receivedTs, :stateBefore, :roomStateBefore, :roomStateAfter, :isRejected, :isSoftFailed,
+     :hasUrl, :redactedBy, :json)`,
 );
 
 export const insertEventEdge = defineStatement<{ eventNid: number; prevEventId: string }>(
@@ -63,11 +68,6 @@ export const moveForwardExtremity = defineStatement<{ roomNid: number; from: num
 
 export const deleteForwardExtremities = defineStatement<{ roomNid: number; eventNids: readonly number[] }>(
   'delete from forward_extremities where room_nid = :roomNid and event_nid in (:...eventNids)',
-);
-
-/** The last `room_index` of a room; null when it has no event in its timeline. */
-export const selectLastRoomIndex = defineStatement<{ roomNid: number }, { room_index: number | null }>(
-  'select max(room_index) as room_index from events where room_nid = :roomNid',
 );
 
 export const insertRedaction = defineStatement<{ redactsEventId: string; redactionNid: number }>(

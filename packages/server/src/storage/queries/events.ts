@@ -15,6 +15,8 @@ export interface EventRow {
   origin_server_ts: number;
   received_ts: number;
   state_before: number | null;
+  room_state_before: number | null;
+  room_state_after: number | null;
   is_rejected: number;
   is_soft_failed: number;
   has_url: number;
@@ -24,7 +26,7 @@ export interface EventRow {
 
 const EVENT_COLUMNS =
   'event_nid, event_id, room_nid, room_index, writer, position, type, state_key, sender, depth, origin_server_ts, ' +
-  'received_ts, state_before, is_rejected, is_soft_failed, has_url, redacted_by, json';
+  'received_ts, state_before, room_state_before, room_state_after, is_rejected, is_soft_failed, has_url, redacted_by, json';
 
 export const selectEventsByNid = defineStatement<{ eventNids: readonly number[] }, EventRow>(
   `select ${EVENT_COLUMNS} from events where event_nid in (:...eventNids)`,

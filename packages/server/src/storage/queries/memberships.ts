@@ -91,3 +91,8 @@ export const updateMemberEvent = defineStatement<{
 export const updateForgotten = defineStatement<{ roomNid: number; userId: string }>(
   `update memberships set is_forgotten = 1 where room_nid = :roomNid and user_id = :userId`,
 );
+
+/** Where state resolution left nothing in a user's slot. */
+export const deleteMembership = defineStatement<{ roomNid: number; userId: string }>(
+  'delete from memberships where room_nid = :roomNid and user_id = :userId',
+);

@@ -104,6 +104,10 @@ export const upsertCurrentState = defineStatement<{
      event_nid = excluded.event_nid, writer = excluded.writer, position = excluded.position`,
 );
 
+export const deleteCurrentState = defineStatement<{ roomNid: number; slotNid: number }>(
+  'delete from current_state where room_nid = :roomNid and slot_nid = :slotNid',
+);
+
 export const insertStateChange = defineStatement<{
   roomNid: number;
   writer: number;

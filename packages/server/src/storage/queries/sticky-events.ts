@@ -16,7 +16,30 @@ export const insertStickyEvent = defineStatement<{
   position: number | null;
 }>(
   `insert into sticky_events (event_nid, room_nid, sender, until_ms, writer, position)
-   values (:eventNid, :roomNid, :sender, :untilMs, :writer, :position)`,
+   values (:eventNid, :roomNid, :sender, :untilMs, :writer, :position)
+   on conflict (event_nid) do update set writer = excluded.writer, position = excluded.position`,
+);
+
+/** Sticky events of a room that are kept and have no place yet: soft-failed ones, or ones held back. In order. */
+export const selectKeptBackStickyEvents = defineStatement<
+  { roomNid: number; isSoftFailed: number; nowMs: number; limit: number },
+  { event_nid: number }
+>(
+  `select sticky_events.event_nid from sticky_events join events on events.event_nid = sticky_events.event_nid
+   where sticky_events.room_nid = :roomNid and sticky_events.position is null and events.is_soft_failed = :isSoftFailed
+     and sticky_events.until_ms > :nowMs order by sticky_events.event_nid limit :limit`,
+);
+
+/** One soft-failed event of the room that may still stick, if there is any. */
+export const selectRefusedStickyEvent = defineStatement<{ roomNid: number }, { event_nid: number }>(
+  `select sticky_events.event_nid from sticky_events join events on events.event_nid = sticky_events.event_nid
+   where sticky_events.room_nid = :roomNid and sticky_events.position is null and events.is_soft_failed = 1 limit 1`,
+);
+
+/** Rooms with sticky events that are kept and have no place yet. */
+export const selectRoomsWithKeptBack = defineStatement<{ nowMs: number }, { room_id: string }>(
+  `select distinct rooms.room_id from sticky_events join rooms on rooms.room_nid = sticky_events.room_nid
+   where sticky_events.position is null and sticky_events.until_ms > :nowMs`,
 );
 
 /** A redacted event is not sticky (A3). Runs after the redaction has marked the row of the event. */
