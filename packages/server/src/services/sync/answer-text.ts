@@ -1,6 +1,6 @@
 import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
+import { inTurns } from '../rooms/breathe.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
-import { inTurns } from './breathe.ts';
 import { keepFields } from './event-fields.ts';
 import type { JoinedRoom } from './joined-room.ts';
 import type { LeftRoom } from './other-rooms.ts';

@@ -1,9 +1,9 @@
 import type { AccountDataItem } from '../accounts/account-data-reader.ts';
 import { includesRoom } from '../accounts/filter.ts';
+import { breathe } from '../rooms/breathe.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
 import { accountDataTexts } from './account-data-texts.ts';
 import { AnswerText } from './answer-text.ts';
-import { breathe } from './breathe.ts';
 import { type DeviceLists, readDeviceLists } from './device-lists.ts';
 import { type JoinedRoom, readJoinedRoom } from './joined-room.ts';
 import type { LazyMembers } from './lazy-members.ts';

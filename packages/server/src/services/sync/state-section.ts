@@ -1,8 +1,8 @@
 import { type StateChangeRow, selectStateChanges } from '../../storage/queries/sync.ts';
 import { includesRoom } from '../accounts/filter.ts';
+import { inTurns } from '../rooms/breathe.ts';
 import { eventFilterMatches } from '../rooms/event-filter-matches.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
-import { inTurns } from './breathe.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { eventFilterOf } from './section-filter.ts';
 import type { StateQuery } from './state-query.ts';
