@@ -14,6 +14,7 @@ import { syncRoutes } from './http/client-api/sync.ts';
 import { toDeviceRoutes } from './http/client-api/to-device.ts';
 import { typingRoutes } from './http/client-api/typing.ts';
 import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
+import { openIdUserRoutes } from './http/federation-api/openid.ts';
 import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
 import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
@@ -117,7 +118,7 @@ function routesOf(
   { config, services, rateLimits, storage }: RouteParts,
 ): Route[] {
   if (api === 'federation') {
-    return [];
+    return [...openIdUserRoutes(services.accounts)];
   }
   const { accounts, rooms, reading, ephemeral, encryption, sync } = services;
   const { databaseTag } = storage;

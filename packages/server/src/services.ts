@@ -88,6 +88,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await stickyRooms.load(storage, platform.clock.nowMs());
   await ephemeral.start();
   stickySweeper.start();
+  accounts.openIdTokens.start();
   rooms.start();
   const sync = new SyncService({
     platform,
@@ -145,5 +146,6 @@ export async function stopServices(services: Services): Promise<void> {
   await services.encryption.stop();
   await services.ephemeral.stop();
   await services.rooms.stop();
+  await services.accounts.openIdTokens.stop();
   await services.accounts.lastSeen.flush();
 }

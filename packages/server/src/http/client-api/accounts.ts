@@ -5,6 +5,7 @@ import type { AccountServices } from './account-services.ts';
 import { deviceRoutes } from './devices.ts';
 import { filterRoutes } from './filters.ts';
 import { loginRoutes } from './login.ts';
+import { openIdRoutes } from './openid.ts';
 import { profileRoutes } from './profile.ts';
 import { registrationRoutes } from './registration.ts';
 import { roomTagRoutes } from './room-tags.ts';
@@ -22,5 +23,6 @@ export function allAccountRoutes(services: AccountServices): Route[] {
     ...accountDataRoutes(services),
     ...roomTagRoutes(services),
     ...filterRoutes(services),
+    ...openIdRoutes(services),
   ];
 }

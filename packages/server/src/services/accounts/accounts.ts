@@ -8,6 +8,7 @@ import { Devices } from './devices.ts';
 import { Filters } from './filters.ts';
 import { LastSeen } from './last-seen.ts';
 import { Login } from './login.ts';
+import { OpenIdTokens } from './openid-tokens.ts';
 import { type PasswordCost, PasswordHasher } from './password-hasher.ts';
 import { type MemberProfile, Profiles } from './profiles.ts';
 import { Registration, type RegistrationMode } from './registration.ts';
@@ -49,6 +50,7 @@ export interface Accounts {
   readonly accountData: AccountData;
   readonly roomTags: RoomTags;
   readonly filters: Filters;
+  readonly openIdTokens: OpenIdTokens;
   /** To be flushed before the storage closes. */
   readonly lastSeen: LastSeen;
 }
@@ -86,6 +88,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     accountData,
     roomTags: new RoomTags(accountData),
     filters: new Filters(storage),
+    openIdTokens: new OpenIdTokens(storage, platform),
     lastSeen,
   };
 }

@@ -6,9 +6,15 @@ const ACCESS_TOKEN_BYTES = 32;
 
 /** What an access token begins with, so that a person or a scanner who finds one knows what it is. */
 const ACCESS_TOKEN_PREFIX = 'limpet_';
+const OPENID_TOKEN_PREFIX = 'openid_';
 
 export function newAccessToken(random: Random): string {
   return `${ACCESS_TOKEN_PREFIX}${base64Url(random.bytes(ACCESS_TOKEN_BYTES))}`;
+}
+
+/** Proves who its user is, and gives access to nothing: another beginning, so that nobody takes one for the other. */
+export function newOpenIdToken(random: Random): string {
+  return `${OPENID_TOKEN_PREFIX}${base64Url(random.bytes(ACCESS_TOKEN_BYTES))}`;
 }
 
 /** What is kept of a secret that is random itself. */

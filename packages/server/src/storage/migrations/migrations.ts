@@ -5,6 +5,7 @@ import { outgoingFederation } from './0004-outgoing-federation.ts';
 import { incomingFederation } from './0005-incoming-federation.ts';
 import { remoteDevices } from './0006-remote-devices.ts';
 import { media } from './0007-media.ts';
+import { resident } from './0008-resident.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step from nothing to today, in order. The server takes the missing ones at start, each in a transaction. */
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   incomingFederation,
   remoteDevices,
   media,
+  resident,
 ];
