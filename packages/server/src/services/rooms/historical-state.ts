@@ -57,6 +57,25 @@ export class HistoricalState {
     return found;
   }
 
+  /** The memberships that any of these users had at each snapshot; who had none is left out. */
+  async membershipsOf(
+    snapshotNids: readonly number[],
+    userIds: readonly string[],
+  ): Promise<Map<number, readonly Membership[]>> {
+    const slots = await this.#storage.read(selectSlotsOfType, { type: 'm.room.member', stateKeys: userIds });
+    const slotNids = slots.map((slot) => slot.slot_nid);
+    const rows = await this.#storage.read(selectSlotsOfSnapshots, { snapshotNids, slotNids });
+    const held = new Map<number, Map<number, number>>();
+    for (const row of rows) {
+      const here = held.get(row.snapshot_nid) ?? new Map<number, number>();
+      held.set(row.snapshot_nid, here.set(row.slot_nid, row.event_nid));
+    }
+    const events = await this.#events.byNids([...new Set(rows.map((row) => row.event_nid))]);
+    const memberships = (here: ReadonlyMap<number, number>) =>
+      [...here.values()].flatMap((nid) => (nid === 0 ? [] : [membershipOf(events.get(nid)?.pdu)]));
+    return new Map([...held].map(([snapshotNid, here]) => [snapshotNid, memberships(here)]));
+  }
+
   /** The membership at this snapshot, if it is in memory. */
   knownMembership(snapshotNid: number, userId: string): Membership | undefined {
     return this.#memberships.get(`${snapshotNid} ${userId}`);

@@ -2,14 +2,14 @@ import { powerLevelsOf } from '@limpet/protocol/authorization/power-levels';
 import { roomCreators } from '@limpet/protocol/authorization/room-creators';
 import { isJsonObject, type JsonValue } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { contentOf, stateEvent } from '@limpet/protocol/pdu';
+import { contentOf, type StateMap, stateEvent } from '@limpet/protocol/pdu';
 import type { EventStore } from './event-store.ts';
 import { type LoadedRoom, membershipIn } from './loaded-room.ts';
 import type { MembershipReader } from './membership-reader.ts';
 import type { RoomInTurn } from './room-actor.ts';
 
 /** Rooms of an `allow` list that are looked at. */
-const MAX_ALLOWED_ROOMS = 100;
+export const MAX_ALLOWED_ROOMS = 100;
 
 /** Joins to rooms that let in the members of other rooms. Specification: client-server API, "Restricted rooms". */
 export class RestrictedJoins {
@@ -42,7 +42,7 @@ export class RestrictedJoins {
   }
 
   async #isInAllowedRoom(room: LoadedRoom, userId: string): Promise<boolean> {
-    for (const roomId of allowedRoomIds(room).slice(0, MAX_ALLOWED_ROOMS)) {
+    for (const roomId of allowedRoomIds(room.state).slice(0, MAX_ALLOWED_ROOMS)) {
       const allowed = await this.#events.room(roomId);
       if (allowed === undefined) continue;
       if ((await this.#memberships.of(allowed, userId))?.membership === 'join') return true;
@@ -51,14 +51,16 @@ export class RestrictedJoins {
   }
 }
 
-function isRestricted(room: LoadedRoom): boolean {
+/** Whether those who are members elsewhere may join. */
+export function isRestricted(room: LoadedRoom): boolean {
   const rule = contentOf(stateEvent(room.state, 'm.room.join_rules', ''), 'join_rule');
   const { allowsRestrictedJoins, allowsKnockRestricted } = room.record.version;
   return (rule === 'restricted' && allowsRestrictedJoins) || (rule === 'knock_restricted' && allowsKnockRestricted);
 }
 
-function allowedRoomIds(room: LoadedRoom): string[] {
-  const allow = contentOf(stateEvent(room.state, 'm.room.join_rules', ''), 'allow');
+/** The rooms whose members may join, where the join rule is of that kind. */
+export function allowedRoomIds(state: StateMap): string[] {
+  const allow = contentOf(stateEvent(state, 'm.room.join_rules', ''), 'allow');
   return Array.isArray(allow) ? allow.flatMap(allowedRoomId) : [];
 }
 
@@ -68,7 +70,7 @@ function allowedRoomId(condition: JsonValue): string[] {
 }
 
 /** Some local member with the power to invite. */
-function userWhoMayInvite(room: LoadedRoom): string | undefined {
+export function userWhoMayInvite(room: LoadedRoom): string | undefined {
   const powerLevels = powerLevelsOf(room.state, room.record.version);
   const mayInvite = (userId: string) =>
     room.localJoined.has(userId) && powerLevels.levelOf(userId) >= powerLevels.invite;

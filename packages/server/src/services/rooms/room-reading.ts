@@ -13,6 +13,7 @@ import type { RoomReader } from './room-reader.ts';
 import type { RoomStateReader } from './room-state.ts';
 import { RoomStateViews } from './room-state-views.ts';
 import { RoomViews } from './room-views.ts';
+import { ServerSight } from './server-sight.ts';
 import type { TimelineReader } from './timeline.ts';
 import { TimelinePages } from './timeline-pages.ts';
 
@@ -34,6 +35,7 @@ export interface RoomReading {
   readonly door: RoomDoor;
   readonly history: RoomHistory;
   readonly states: RoomStateViews;
+  readonly serverSight: ServerSight;
 }
 
 export function createRoomReading(parts: RoomReadingParts): RoomReading {
@@ -50,5 +52,6 @@ export function createRoomReading(parts: RoomReadingParts): RoomReading {
     door,
     history: new RoomHistory({ ...parts, timeline, history: past, sight }),
     states: new RoomStateViews({ ...parts, timeline, history: past, sight }),
+    serverSight: new ServerSight({ ...parts, history: past, stickyEnabled: parts.sticky.isEnabled }),
   };
 }

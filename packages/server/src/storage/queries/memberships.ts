@@ -96,3 +96,15 @@ export const updateForgotten = defineStatement<{ roomNid: number; userId: string
 export const deleteMembership = defineStatement<{ roomNid: number; userId: string }>(
   'delete from memberships where room_nid = :roomNid and user_id = :userId',
 );
+
+/**
+ * Users of one server that have to do with a room, those first that have been in it longest. The database may take
+ * names that differ in case for one: look again. `ending` is `%:` and the name of the server.
+ */
+export const selectUsersOfServer = defineStatement<
+  { roomNid: number; ending: string; limit: number },
+  { user_id: string; membership: string }
+>(
+  `select user_id, membership from memberships where room_nid = :roomNid and user_id like :ending
+   order by case when joined_position is null then 1 else 0 end, joined_position, user_id limit :limit`,
+);

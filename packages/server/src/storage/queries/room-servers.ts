@@ -22,3 +22,9 @@ export const selectServersOfRoom = defineStatement<{ roomNid: number }, { server
 export const selectRoomsOfServer = defineStatement<{ serverName: string }, { room_nid: number }>(
   'select room_nid from room_servers where server_name = :serverName and is_in = 1',
 );
+
+/** How one server stands to a room; no row where it never was in it. */
+export const selectServerInRoom = defineStatement<
+  { roomNid: number; serverName: string },
+  { is_in: number; writer: number; position: number }
+>('select is_in, writer, position from room_servers where room_nid = :roomNid and server_name = :serverName');

@@ -17,3 +17,8 @@ export const selectRoomById = defineStatement<{ roomId: string }, RoomRow>(
 export const selectRoomsByNid = defineStatement<{ roomNids: readonly number[] }, RoomRow>(
   `select ${ROOM_COLUMNS} from rooms where room_nid in (:...roomNids)`,
 );
+
+/** The rooms of the directory, at most so many. */
+export const selectListedRooms = defineStatement<{ limit: number }, RoomRow>(
+  `select ${ROOM_COLUMNS} from rooms where is_listed = 1 order by room_nid limit :limit`,
+);

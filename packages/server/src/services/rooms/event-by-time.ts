@@ -1,0 +1,56 @@
+import { type EventTimeRow, selectEventTimes, selectTimelineBounds } from '../../storage/queries/served-events.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { RoomRecord } from './room-event.ts';
+
+/** Events looked at for each step of the search: the median tells, so that one with an odd timestamp misleads nobody. */
+const EVENTS_PER_STEP = 9;
+/** Events before and after the place found among which the closest one is looked for. */
+const EVENTS_AROUND = 500;
+
+export interface TimedEvent {
+  readonly eventId: string;
+  readonly originServerTs: number;
+}
+
+/**
+ * The event of a room closest to a time, at or after it (`f`) or at or before it (`b`).
+ *
+ * Timelines are nearly in the order of their timestamps, so the place is found by halving and the event among those
+ * around it. That takes some twenty small reads in the largest of rooms; an index by time would have to be written with
+ * every event, for a question that is hardly asked.
+ */
+export async function eventByTime(
+  storage: Storage,
+  room: RoomRecord,
+  { ts, direction }: { readonly ts: number; readonly direction: 'f' | 'b' },
+): Promise<TimedEvent | undefined> {
+  const roomNid = room.nid;
+  const [bounds] = await storage.read(selectTimelineBounds, { roomNid });
+  if (bounds?.first_index === undefined || bounds.first_index === null || bounds.last_index === null) return undefined;
+  let low = bounds.first_index;
+  let high = bounds.last_index + 1;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const from = Math.max(bounds.first_index, middle - Math.floor(EVENTS_PER_STEP / 2));
+    const times = await storage.read(selectEventTimes, { roomNid, from, limit: EVENTS_PER_STEP });
+    if (medianOf(times) < ts) low = middle + 1;
+    else high = middle;
+  }
+  const around = await storage.read(selectEventTimes, { roomNid, from: low - EVENTS_AROUND, limit: 2 * EVENTS_AROUND });
+  return closest(around, ts, direction);
+}
+
+function medianOf(times: readonly EventTimeRow[]): number {
+  const sorted = times.map((row) => row.origin_server_ts).sort((left, right) => left - right);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.POSITIVE_INFINITY;
+}
+
+function closest(rows: readonly EventTimeRow[], ts: number, direction: 'f' | 'b'): TimedEvent | undefined {
+  const distance = (row: EventTimeRow) => (direction === 'f' ? row.origin_server_ts - ts : ts - row.origin_server_ts);
+  const candidates = rows.filter((row) => distance(row) >= 0);
+  const best = candidates.reduce<EventTimeRow | undefined>(
+    (found, row) => (found === undefined || distance(row) < distance(found) ? row : found),
+    undefined,
+  );
+  return best === undefined ? undefined : { eventId: best.event_id, originServerTs: best.origin_server_ts };
+}
