@@ -1,10 +1,12 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import manifest from '../package.json' with { type: 'json' };
 import { type Actions, EXIT_USAGE, runProgram } from './command-line/create-program.ts';
-import { readConfigFile, readTlsFiles } from './command-line/read-config-file.ts';
+import { readCertificateAuthorities, readConfigFile, readTlsFiles } from './command-line/read-config-file.ts';
 import { createUserActions } from './command-line/user-actions.ts';
 import { ConfigError } from './config/config-error.ts';
+import type { Config } from './config.ts';
 import { createNodePlatform } from './platform/node/create-node-platform.ts';
+import type { OutboundHttpOptions } from './platform/node/outbound-http.ts';
 import { nodeRandom } from './platform/node/random.ts';
 import { createNodeTerminal } from './platform/node/terminal.ts';
 import { PromptCancelled } from './platform/terminal.ts';
@@ -30,7 +32,7 @@ const actions: Actions = {
   async serve(options) {
     const config = await readConfigFile(options.config, process.cwd());
     const tls = readTlsFiles(config);
-    const platform = createNodePlatform({ ...config.log, output: process.stdout });
+    const platform = createNodePlatform({ ...config.log, output: process.stdout }, outboundOptions(config));
     // Loaded now, so that `limpet --help` does not wait for it.
     const { serve } = await import('./command-line/serve.ts');
     await serve({ config, platform, terminal, tls, untilStopped: untilStopped() });
@@ -47,7 +49,9 @@ const actions: Actions = {
     return 0;
   },
   async configCheck(options) {
-    readTlsFiles(await readConfigFile(options.config, process.cwd()));
+    const config = await readConfigFile(options.config, process.cwd());
+    readTlsFiles(config);
+    readCertificateAuthorities(config);
     terminal.print(`${options.config ?? 'The default configuration'} is good`);
     return 0;
   },
@@ -56,12 +60,22 @@ const actions: Actions = {
     random: nodeRandom,
     async withCommands(file, use) {
       const config = await readConfigFile(file, process.cwd());
-      const platform = createNodePlatform({ level: 'warn', format: 'pretty', output: process.stderr });
+      const log = { level: 'warn', format: 'pretty', output: process.stderr } as const;
+      const platform = createNodePlatform(log, outboundOptions(config));
       const { withAdminCommands } = await import('./command-line/with-admin-commands.ts');
       return withAdminCommands(config, platform, use);
     },
   }),
 };
+
+/** How other servers are reached. Throws ConfigError. */
+function outboundOptions(config: Config): OutboundHttpOptions {
+  return {
+    certificateAuthorities: readCertificateAuthorities(config),
+    allowPrivateAddresses: config.federation.allowPrivateAddresses,
+    fixedUrls: [...config.federation.servers.values()],
+  };
+}
 
 /** Kept at the first SIGTERM or SIGINT. From then on the process has MAX_STOP_MS; a second signal ends it at once. */
 function untilStopped(): Promise<string> {

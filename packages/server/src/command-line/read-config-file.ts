@@ -33,6 +33,18 @@ export function readTlsFiles(config: Config): ReadonlyMap<number, TlsFiles> {
   return files;
 }
 
+/** The texts of the authorities that the operator trusts. Throws ConfigError where a file is missing or no PEM. */
+export function readCertificateAuthorities({ federation }: Config): string[] {
+  return federation.certificateAuthorities.map((path, index) => {
+    const subject = `"federation.certificate_authorities[${index}]": ${path}`;
+    const text = readText(path, subject);
+    if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+      throw new ConfigError(`${subject} holds no certificate. Give it a PEM file`);
+    }
+    return text;
+  });
+}
+
 function checkPair(key: string, certificate: string, privateKey: string): void {
   const fault = tlsPairFault(certificate, privateKey);
   if (fault !== undefined) {

@@ -1,5 +1,7 @@
 import type { Clock } from './clock.ts';
+import type { Dns } from './dns.ts';
 import type { Log } from './log.ts';
+import type { OutboundHttp } from './outbound-http.ts';
 import type { Random } from './random.ts';
 import type { Timers } from './timers.ts';
 
@@ -9,4 +11,6 @@ export interface Platform {
   readonly timers: Timers;
   readonly random: Random;
   readonly log: Log;
+  readonly outboundHttp: OutboundHttp;
+  readonly dns: Dns;
 }

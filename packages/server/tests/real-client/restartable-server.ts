@@ -11,6 +11,7 @@ import { CHEAP_PASSWORD_COST } from '../../src/services/accounts/password-hasher
 import { openStorage } from '../../src/storage/open-storage.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { createManualWorld, type ManualWorld } from '../support/manual-world.ts';
+import { noNetwork } from '../support/no-network.ts';
 import { silentLog } from '../support/silent-log.ts';
 
 /** A server that listens on a port of its own and keeps its data in a file, as an operator would run it. */
@@ -30,7 +31,13 @@ export interface RestartableServer {
 export async function startRestartableServer(): Promise<RestartableServer> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-real-client-'));
   const world = createManualWorld(Date.now());
-  const platform: Platform = { clock: world.clock, timers: nodeTimers, random: nodeRandom, log: silentLog };
+  const platform: Platform = {
+    clock: world.clock,
+    timers: nodeTimers,
+    random: nodeRandom,
+    log: silentLog,
+    ...noNetwork,
+  };
   const signingKey = signingKeyFromSeed('ed25519:test', nodeRandom.bytes(SEED_BYTES));
 
   async function run(port: number): Promise<{ server: Server; storage: Storage; url: string }> {

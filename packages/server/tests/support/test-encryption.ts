@@ -5,6 +5,7 @@ import type { PublishedChange } from '../../src/storage/change.ts';
 import { insertDevice } from '../../src/storage/queries/devices.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { createManualWorld } from './manual-world.ts';
+import { noNetwork } from './no-network.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
 import { openTestStorage } from './test-storage.ts';
@@ -23,7 +24,7 @@ export interface TestEncryption {
 export async function createTestEncryption(): Promise<TestEncryption> {
   const storage = await openTestStorage();
   const { clock, timers } = createManualWorld();
-  const platform = { clock, timers, random: seededRandom(1), log: silentLog };
+  const platform = { clock, timers, random: seededRandom(1), log: silentLog, ...noNetwork };
   const serverName = parseServerName('localhost');
   const encryption = new Encryption({ storage, platform, serverName });
   let changes: PublishedChange[] = [];

@@ -9,6 +9,7 @@ import { createRoomsService, type RoomsService } from '../../src/services/rooms/
 import { StateStore } from '../../src/services/rooms/state-store.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { createManualWorld, type ManualWorld } from './manual-world.ts';
+import { noNetwork } from './no-network.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
 
@@ -40,7 +41,7 @@ export function createTestRooms(storage: Storage, options: TestRoomsOptions = {}
   const memberships = new Memberships(storage);
   const rooms = createRoomsService({
     storage,
-    platform: { clock: world.clock, timers: world.timers, random: seededRandom(seed), log: silentLog },
+    platform: { clock: world.clock, timers: world.timers, random: seededRandom(seed), log: silentLog, ...noNetwork },
     serverName: parseServerName('test'),
     signingKey: signingKeyFromSeed('ed25519:1', new Uint8Array(32).fill(7)),
     events,

@@ -1,14 +1,17 @@
 import type { JsonObject } from '@limpet/protocol/json';
-import { SEED_BYTES, signingKeyFromSeed } from '@limpet/protocol/signing';
+import { SEED_BYTES, type SigningKey, signingKeyFromSeed } from '@limpet/protocol/signing';
 import { readConfig } from '../../src/config.ts';
 import { createServer, type Server, type ServerParts } from '../../src/create-server.ts';
+import type { Dns } from '../../src/platform/dns.ts';
 import type { Log } from '../../src/platform/log.ts';
 import { nodeClock } from '../../src/platform/node/clock.ts';
 import { nodeTimers } from '../../src/platform/node/timers.ts';
+import type { OutboundHttp } from '../../src/platform/outbound-http.ts';
 import { CHEAP_PASSWORD_COST } from '../../src/services/accounts/password-hasher.ts';
 import type { Session } from '../../src/services/accounts/sessions.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import type { ManualWorld } from './manual-world.ts';
+import { noNetwork } from './no-network.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
 import { openTestStorage } from './test-storage.ts';
@@ -22,7 +25,12 @@ export interface TestServerOptions {
   readonly storage?: Storage;
   /** Seeds what is random; two servers of one test need different ones. */
   readonly seed?: number;
+  /** Without it one that the seed makes. */
+  readonly signingKey?: SigningKey;
   readonly log?: Log;
+  /** How it reaches other machines; without it, it reaches none. */
+  readonly outboundHttp?: OutboundHttp;
+  readonly dns?: Dns;
   readonly rateLimits?: ServerParts['rateLimits'];
   /** For listeners with `tls`. */
   readonly tls?: NonNullable<ServerParts['tls']>;
@@ -66,9 +74,11 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
       timers: options.world?.timers ?? nodeTimers,
       random,
       log: options.log ?? silentLog,
+      outboundHttp: options.outboundHttp ?? noNetwork.outboundHttp,
+      dns: options.dns ?? noNetwork.dns,
     },
     storage,
-    signingKey: signingKeyFromSeed('ed25519:test', random.bytes(SEED_BYTES)),
+    signingKey: options.signingKey ?? signingKeyFromSeed('ed25519:test', random.bytes(SEED_BYTES)),
     passwordCost: CHEAP_PASSWORD_COST,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.rateLimits === undefined ? {} : { rateLimits: options.rateLimits }),

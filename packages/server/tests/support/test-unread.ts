@@ -9,6 +9,7 @@ import { Memberships } from '../../src/services/rooms/memberships.ts';
 import type { Projection } from '../../src/services/rooms/projection.ts';
 import { upsertAccountData } from '../../src/storage/queries/account-data.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { noNetwork } from './no-network.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
 import { createTestRooms, type TestRooms } from './test-rooms.ts';
@@ -57,7 +58,7 @@ export class TestUnread {
     this.push = push;
     this.roomId = roomId;
     const { clock, timers } = rooms.world;
-    this.receipts = new Receipts(storage, { clock, timers, random: seededRandom(3), log: silentLog });
+    this.receipts = new Receipts(storage, { clock, timers, random: seededRandom(3), log: silentLog, ...noNetwork });
   }
 
   async room() {

@@ -1,6 +1,7 @@
 import { parseServerName } from '@limpet/protocol/identifiers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createManualWorld } from '../../../tests/support/manual-world.ts';
+import { noNetwork } from '../../../tests/support/no-network.ts';
 import { seededRandom } from '../../../tests/support/seeded-random.ts';
 import { silentLog } from '../../../tests/support/silent-log.ts';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
@@ -15,7 +16,7 @@ let storage: Storage;
 let accounts: Accounts;
 let session: Session;
 const world = createManualWorld();
-const platform = { clock: world.clock, timers: world.timers, random: seededRandom(7), log: silentLog };
+const platform = { clock: world.clock, timers: world.timers, random: seededRandom(7), log: silentLog, ...noNetwork };
 
 beforeEach(async () => {
   storage = await openTestStorage();

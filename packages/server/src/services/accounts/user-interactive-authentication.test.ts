@@ -2,6 +2,7 @@ import { parseUserId } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { expect, test } from 'vitest';
 import { createManualWorld } from '../../../tests/support/manual-world.ts';
+import { noNetwork } from '../../../tests/support/no-network.ts';
 import { seededRandom } from '../../../tests/support/seeded-random.ts';
 import { silentLog } from '../../../tests/support/silent-log.ts';
 import {
@@ -24,7 +25,7 @@ const operation: Operation = {
 
 function begin() {
   const { clock, timers } = createManualWorld();
-  return new UserInteractiveAuthentication({ clock, timers, random: seededRandom(1), log: silentLog });
+  return new UserInteractiveAuthentication({ clock, timers, random: seededRandom(1), log: silentLog, ...noNetwork });
 }
 
 async function challenge(

@@ -1,6 +1,7 @@
 import { findRoomVersion } from '@limpet/protocol/room-version';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createManualWorld, type ManualWorld } from '../../../tests/support/manual-world.ts';
+import { noNetwork } from '../../../tests/support/no-network.ts';
 import { seededRandom } from '../../../tests/support/seeded-random.ts';
 import { silentLog } from '../../../tests/support/silent-log.ts';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
@@ -25,7 +26,7 @@ let published: PublishedChange[];
 beforeEach(async () => {
   storage = await openTestStorage();
   world = createManualWorld(1_000);
-  receipts = new Receipts(storage, { ...world, random: seededRandom(1), log: silentLog });
+  receipts = new Receipts(storage, { ...world, random: seededRandom(1), log: silentLog, ...noNetwork });
   published = [];
   storage.stream.follow((changes) => published.push(...changes));
 });

@@ -1,6 +1,7 @@
 import { findRoomVersion } from '@limpet/protocol/room-version';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createManualWorld, type ManualWorld } from '../../../tests/support/manual-world.ts';
+import { noNetwork } from '../../../tests/support/no-network.ts';
 import { seededRandom } from '../../../tests/support/seeded-random.ts';
 import { silentLog } from '../../../tests/support/silent-log.ts';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
@@ -28,7 +29,7 @@ let published: PublishedChange[];
 async function createTyping(): Promise<Typing> {
   const events = new EventStore(storage);
   events.rememberRoom(ROOM);
-  const platform = { clock: world.clock, timers: world.timers, random: seededRandom(1), log: silentLog };
+  const platform = { clock: world.clock, timers: world.timers, random: seededRandom(1), log: silentLog, ...noNetwork };
   const breakable = new Proxy(storage, {
     get: (target, property) =>
       property === 'write' && isBroken ? () => Promise.reject(new Error('broken')) : Reflect.get(target, property),
