@@ -51,6 +51,12 @@ export function signText(text: string, key: SigningKey): string {
   return encodeUnpaddedBase64(sign(null, Buffer.from(text, 'utf8'), key.privateKey));
 }
 
+/** Whether this is the key's signature over the UTF-8 of a text. */
+export function verifyTextSignature(text: string, signature: string, key: KeyObject): boolean {
+  const bytes = decodeBase64(signature);
+  return bytes?.byteLength === SIGNATURE_BYTES && verify(null, Buffer.from(text, 'utf8'), key, bytes);
+}
+
 /** A copy of the object with our signature among its signatures. */
 export function signJson(object: JsonObject, serverName: string, key: SigningKey): JsonObject {
   return withSignature(object, serverName, { keyId: key.keyId, signature: signText(signedTextOfJson(object), key) });

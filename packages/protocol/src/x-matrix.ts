@@ -1,4 +1,7 @@
-/** The credentials of a server, as a request carries them. Specification: server-server API, "Request Authentication". */
+/**
+ * The credentials of a server, as a request carries them.
+ * Specification: server-server API, "Request Authentication".
+ */
 export interface XMatrix {
   readonly origin: string;
   /** Left out by servers from before version 1.3 of the specification. */

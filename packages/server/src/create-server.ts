@@ -15,6 +15,7 @@ import { toDeviceRoutes } from './http/client-api/to-device.ts';
 import { typingRoutes } from './http/client-api/typing.ts';
 import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
 import { openIdUserRoutes } from './http/federation-api/openid.ts';
+import { federationInformationRoutes } from './http/federation-api/server-information.ts';
 import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
 import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
@@ -57,7 +58,13 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     isEnabled: config.rateLimits.enabled,
     limits: parts.rateLimits ?? {},
   });
-  const edge = { tokenVerifier: services.accounts.accessTokens, rateLimits, openRequests };
+  const edge = {
+    tokenVerifier: services.accounts.accessTokens,
+    rateLimits,
+    openRequests,
+    serverName: config.serverName,
+    serverKeys: services.remoteServers.keys,
+  };
   const routesServed = (serves: ListenerConfig['serves']): Route[] =>
     serves.flatMap((api) => routesOf(api, { config, services, rateLimits, storage: parts.storage }));
   const apps: FastifyInstance[] = [];
@@ -118,7 +125,7 @@ function routesOf(
   { config, services, rateLimits, storage }: RouteParts,
 ): Route[] {
   if (api === 'federation') {
-    return [...openIdUserRoutes(services.accounts)];
+    return config.federation.enabled ? federationRoutes({ config, services, rateLimits, storage }) : [];
   }
   const { accounts, rooms, reading, ephemeral, encryption, sync } = services;
   const { databaseTag } = storage;
@@ -136,4 +143,10 @@ function routesOf(
     ...keyRoutes({ encryption, sync, databaseTag, current }),
     ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current }),
   ];
+}
+
+/** What other servers ask. Nothing of it is there when federation is off. */
+function federationRoutes({ config, services }: RouteParts): Route[] {
+  const { accounts, remoteServers } = services;
+  return [...federationInformationRoutes({ ownKeys: remoteServers.ownKeys, config }), ...openIdUserRoutes(accounts)];
 }

@@ -7,8 +7,9 @@ import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
 import { Encryption } from './services/encryption/encryption.ts';
 import { Ephemeral } from './services/ephemeral/ephemeral.ts';
-import { createPush } from './services/push/push.ts';
+import { createPush, type Push } from './services/push/push.ts';
 import type { PushRules } from './services/push/push-rules.ts';
+import { createRemoteServers, type RemoteServersService } from './services/remote-servers/create-remote-servers.ts';
 import { EventStore } from './services/rooms/event-store.ts';
 import { Memberships } from './services/rooms/memberships.ts';
 import { createRoomReading, type RoomReading } from './services/rooms/room-reading.ts';
@@ -25,6 +26,7 @@ import type { Storage } from './storage/storage.ts';
 /** Every service of the server, by rank: what stands lower knows only what stands above it here. */
 export interface Services {
   readonly accounts: Accounts;
+  readonly remoteServers: RemoteServersService;
   readonly events: EventStore;
   readonly memberships: Memberships;
   readonly rooms: RoomsService;
@@ -53,8 +55,8 @@ export interface ServiceParts {
 export async function composeServices(parts: ServiceParts): Promise<Services> {
   const { config, platform, storage } = parts;
   const { serverName } = config;
-  const names = config.stickyEvents.stableNames ? STABLE_STICKY_NAMES : UNSTABLE_STICKY_NAMES;
   const { accounts, withRooms } = composeAccounts(parts);
+  const remoteServers = createRemoteServers(parts);
   const events = new EventStore(storage);
   const state = new StateStore(storage, events);
   const memberships = new Memberships(storage);
@@ -80,7 +82,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     state,
     memberships,
     accountData,
-    sticky: { isEnabled: config.stickyEvents.enabled, names },
+    sticky: { isEnabled: config.stickyEvents.enabled, names: stickyNames(config) },
   });
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });
   const encryption = new Encryption({ storage, platform, serverName });
@@ -90,28 +92,51 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   stickySweeper.start();
   accounts.openIdTokens.start();
   rooms.start();
-  const sync = new SyncService({
+  const sticky = new DueStickyEvents(storage, stickyRooms);
+  const sync = composeSync(parts, { events, state, memberships, reading, push, ephemeral, encryption, sticky });
+  const { rules: pushRules } = push;
+  return {
+    accounts,
+    remoteServers,
+    events,
+    memberships,
+    rooms,
+    reading,
+    ephemeral,
+    encryption,
+    pushRules,
+    stickySweeper,
+    sync,
+  };
+}
+
+interface SyncSources extends Pick<Services, 'events' | 'memberships' | 'reading' | 'ephemeral' | 'encryption'> {
+  readonly state: StateStore;
+  readonly push: Push;
+  readonly sticky: DueStickyEvents;
+}
+
+function composeSync({ config, platform, storage }: ServiceParts, sources: SyncSources): SyncService {
+  const { reading, push, ...others } = sources;
+  return new SyncService({
+    ...others,
     platform,
     storage,
-    events,
     timeline: reading.timeline,
-    state,
-    memberships,
     partings: reading.partings,
     rooms: reading.rooms,
     accountData: push.accountData,
-    ephemeral,
-    encryption,
     unread: push.unread,
-    sticky: new DueStickyEvents(storage, stickyRooms),
     settings: {
       stickyEnabled: config.stickyEvents.enabled,
       stickyEventsPerSync: config.stickyEvents.eventsPerSync,
-      stickySectionName: names.syncSection,
+      stickySectionName: stickyNames(config).syncSection,
     },
   });
-  const { rules: pushRules } = push;
-  return { accounts, events, memberships, rooms, reading, ephemeral, encryption, pushRules, stickySweeper, sync };
+}
+
+function stickyNames({ stickyEvents }: Config) {
+  return stickyEvents.stableNames ? STABLE_STICKY_NAMES : UNSTABLE_STICKY_NAMES;
 }
 
 /**

@@ -120,6 +120,14 @@ export const SETTINGS = {
           example: { hs2: 'https://127.0.0.1:8449' },
         },
       ),
+      well_known_server: optional(
+        serverName({
+          description:
+            'Where other servers reach this one, for `/.well-known/matrix/server`. Without it there is no such ' +
+            'answer, and they try the server name itself.',
+          example: 'matrix.example.org:443',
+        }),
+      ),
     },
     { description: 'The other homeservers.' },
   ),

@@ -45,6 +45,8 @@ export interface TlsFiles {
 export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   const app = fastify(serverOptions(options)) as unknown as FastifyInstance;
   app.decorateRequest('requester', undefined);
+  app.decorateRequest('claimedSignature', undefined);
+  app.decorateRequest('signedBody', undefined);
   app.decorateRequest('clientAddress', '');
   app.decorateRequest('queryParameters', undefined);
   registerCors(app);
@@ -113,6 +115,7 @@ function registerAccessLog(app: FastifyInstance, { clock, log }: HttpAppOptions)
       status: reply.statusCode,
       durationMs: Math.round(clock.monotonicMs() - request.arrivedMs),
       userId: request.requester?.userId,
+      origin: request.claimedSignature?.origin,
       address: request.clientAddress,
     });
   });

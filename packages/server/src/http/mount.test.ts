@@ -2,6 +2,7 @@ import { defineEndpoint } from '@limpet/protocol/endpoint';
 import { asDeviceId, asUserId } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
+import { MAX_BODY_DEPTH } from '@limpet/protocol/parse-json-bytes';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { Type } from 'typebox';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -13,7 +14,7 @@ import { HttpAnswer } from './http-answer.ts';
 import { createOpenRequests } from './open-requests.ts';
 import { createRateLimits, type RateLimitOptions } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
-import { MAX_BODY_DEPTH } from './read-json-body.ts';
+
 import { type EndpointRequest, type Route, route } from './route.ts';
 
 const echoSend = defineEndpoint({
@@ -148,6 +149,8 @@ function createApp(limits: Partial<RateLimitOptions> = {}): FastifyInstance {
       rateLimits: createRateLimits({ clock, isEnabled: false, ...limits }),
       openRequests: createOpenRequests(),
       isBehindProxy: false,
+      serverName: 'localhost',
+      serverKeys: { find: async (wanted) => wanted.map(() => undefined) },
     },
   });
   apps.push(app);

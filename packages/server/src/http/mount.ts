@@ -1,5 +1,8 @@
 import { routePath } from '@limpet/protocol/endpoint';
+import type { JsonValue } from '@limpet/protocol/json';
+import { parseEventJson } from '@limpet/protocol/parse-event-json';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerKeys } from '../services/remote-servers/remote-servers.ts';
 import { accessTokenOf, authenticate, type Requester, type TokenVerifier } from './authenticate.ts';
 import { baseUrlOf } from './base-url.ts';
 import { schemaCheck } from './check-schema.ts';
@@ -12,6 +15,12 @@ import type { RateLimits } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
 import { readJsonBody } from './read-json-body.ts';
 import type { HandlerResult, RequestContext, Route } from './route.ts';
+import {
+  type ClaimedSignature,
+  type RequestingServer,
+  readServerSignature,
+  verifyServerSignature,
+} from './server-signature.ts';
 
 /** What the edge itself needs of the server, for every route alike. */
 export interface Edge {
@@ -20,12 +29,19 @@ export interface Edge {
   readonly openRequests: OpenRequests;
   /** Whether X-Forwarded-For is to be believed. */
   readonly isBehindProxy: boolean;
+  /** Our own name, which requests of other servers have to be for, and the keys that they sign them with. */
+  readonly serverName: string;
+  readonly serverKeys: ServerKeys;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set before the body is read, on routes that take an access token. */
     requester: Requester | undefined;
+    /** Set before the body is read, on routes that take the signature of a server; verified when it was read. */
+    claimedSignature: ClaimedSignature | undefined;
+    /** The body that the signature covers, parsed once. */
+    signedBody: JsonValue | undefined;
     clientAddress: string;
     queryParameters: QueryParameters | undefined;
   }
@@ -33,13 +49,11 @@ declare module 'fastify' {
 
 /**
  * Mounts routes on an application of `create-http-app.ts`. For each request, in this order: rate limit and access token
- * (before the body is read), body, query, path against their schemas, the handler, the answer.
+ * (before the body is read), body, query, path against their schemas, the handler, the answer. A server's signature
+ * covers the body, so it is verified after that was read, and before all else.
  */
 export function mount(app: FastifyInstance, routes: readonly Route[], edge: Edge): void {
   for (const route of routes) {
-    if (route.endpoint.authentication === 'server signature') {
-      throw new Error(`${route.endpoint.paths[0]}: server signatures are not verified yet.`);
-    }
     const handler = handlerOf(route, edge);
     for (const path of route.endpoint.paths) {
       app.route({
@@ -57,6 +71,10 @@ export function mount(app: FastifyInstance, routes: readonly Route[], edge: Edge
 async function admit(request: FastifyRequest, route: Route, edge: Edge): Promise<void> {
   request.clientAddress = clientAddressOf(request.raw, edge.isBehindProxy);
   const { authentication } = route.endpoint;
+  if (authentication === 'server signature') {
+    admitServer(request, edge);
+    return;
+  }
   const token = authentication === 'none' ? undefined : tokenOf(request);
   if (token === undefined && authentication !== 'access token') {
     edge.rateLimits.take('general', addressNetwork(request.clientAddress));
@@ -69,6 +87,39 @@ async function admit(request: FastifyRequest, route: Route, edge: Edge): Promise
     throw error;
   }
   edge.rateLimits.take('general', request.requester.userId);
+}
+
+function admitServer(request: FastifyRequest, edge: Edge): void {
+  const network = addressNetwork(request.clientAddress);
+  try {
+    request.claimedSignature = readServerSignature(request.raw.rawHeaders, edge.serverName);
+  } catch (error) {
+    edge.rateLimits.take('general', network);
+    throw error;
+  }
+  edge.rateLimits.take('federation', request.claimedSignature.origin, network);
+}
+
+/** The server that signed, its signature verified over the body. A wrong one counts as a request of nobody. */
+async function verifyServer(request: FastifyRequest, claimed: ClaimedSignature, edge: Edge): Promise<RequestingServer> {
+  const signed = {
+    method: request.method,
+    uri: request.raw.url ?? '',
+    destination: edge.serverName,
+    content: signedBodyOf(request),
+  };
+  try {
+    return await verifyServerSignature(claimed, signed, edge.serverKeys);
+  } catch (error) {
+    edge.rateLimits.take('general', addressNetwork(request.clientAddress));
+    throw error;
+  }
+}
+
+function signedBodyOf(request: FastifyRequest): JsonValue | undefined {
+  const bytes = bytesOf(request);
+  request.signedBody = bytes.length === 0 ? undefined : readJsonBody(bytes, parseEventJson);
+  return request.signedBody;
 }
 
 function tokenOf(request: FastifyRequest): string | undefined {
@@ -92,6 +143,8 @@ function handlerOf(route: Route, edge: Edge): (request: FastifyRequest, reply: F
   const checkBody = endpoint.body && schemaCheck(endpoint.body, 'body');
 
   return async (request, reply) => {
+    const claimed = request.claimedSignature;
+    const server = claimed === undefined ? undefined : await verifyServer(request, claimed, edge);
     const input = {
       path: checkPath === undefined ? request.params : checkPath(request.params),
       query:
@@ -99,7 +152,7 @@ function handlerOf(route: Route, edge: Edge): (request: FastifyRequest, reply: F
           ? undefined
           : checkQuery(coerceQuery(queryParametersOf(request), endpoint.query)),
       body: checkBody === undefined ? undefined : checkBody(bodyOf(request)),
-      ...contextOf(request),
+      ...contextOf(request, server),
       get baseUrl() {
         return baseUrlOf(request.raw, edge.isBehindProxy);
       },
@@ -112,12 +165,12 @@ function handlerOf(route: Route, edge: Edge): (request: FastifyRequest, reply: F
 }
 
 type Context = Omit<RequestContext<Route['endpoint']>, 'requester' | 'signal' | 'baseUrl'> & {
-  requester: Requester | undefined;
+  requester: Requester | RequestingServer | undefined;
 };
 
-function contextOf(request: FastifyRequest): Context {
+function contextOf(request: FastifyRequest, server: RequestingServer | undefined): Context {
   return {
-    requester: request.requester,
+    requester: server ?? request.requester,
     clientAddress: request.clientAddress,
     clientNetwork: addressNetwork(request.clientAddress),
     userAgent: request.headers['user-agent'],
@@ -125,10 +178,20 @@ function contextOf(request: FastifyRequest): Context {
   };
 }
 
-/** A PUT puts its body, so it needs one; elsewhere no body says the same as `{}`. */
+/**
+ * A PUT puts its body, so it needs one; elsewhere no body says the same as `{}`. What servers send may hold events, so
+ * there numbers that are not canonical show.
+ */
 function bodyOf(request: FastifyRequest): unknown {
-  const bytes = request.body instanceof Buffer ? request.body : EMPTY;
+  if (request.signedBody !== undefined) {
+    return request.signedBody;
+  }
+  const bytes = bytesOf(request);
   return bytes.length === 0 && request.method !== 'PUT' ? {} : readJsonBody(bytes);
+}
+
+function bytesOf(request: FastifyRequest): Buffer {
+  return request.body instanceof Buffer ? request.body : EMPTY;
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -27,6 +27,11 @@ export const RATE_LIMITS = {
   invite: { burst: 50, perSecond: 0.5 },
   /** New rooms: a user. */
   createRoom: { burst: 20, perSecond: 0.2 },
+  /**
+   * Requests of another server: its name and the address they come from. What is signed by others is not known before
+   * the body is read, so who only says to be a server takes nothing from it.
+   */
+  federation: { burst: 2_000, perSecond: 500 },
 } as const satisfies Record<string, RateLimit>;
 
 export type RateLimitName = keyof typeof RATE_LIMITS;

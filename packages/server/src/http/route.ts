@@ -3,6 +3,7 @@ import type { JsonObject } from '@limpet/protocol/json';
 import type { Requester } from './authenticate.ts';
 import type { HttpAnswer } from './http-answer.ts';
 import type { RawJson } from './raw-json.ts';
+import type { RequestingServer } from './server-signature.ts';
 
 /** An endpoint and what answers it. Made by `route`, mounted by `mount`. */
 export interface Route {
@@ -33,7 +34,9 @@ export type RequesterOf<Access> = Access extends 'access token'
   ? Requester
   : Access extends 'optional access token'
     ? Requester | undefined
-    : undefined;
+    : Access extends 'server signature'
+      ? RequestingServer
+      : undefined;
 
 /** A JSON object is 200. `RawJson` is too, and is not serialized again. `HttpAnswer` is for anything else. */
 export type HandlerResult = JsonObject | RawJson | HttpAnswer;

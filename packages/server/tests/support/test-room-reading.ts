@@ -55,6 +55,8 @@ export async function createTestRoomReading(options: TestRoomReadingOptions = {}
       rateLimits: createRateLimits({ clock, isEnabled: false, limits: {} }),
       openRequests: createOpenRequests(),
       isBehindProxy: false,
+      serverName: 'localhost',
+      serverKeys: { find: async (wanted) => wanted.map(() => undefined) },
     },
     clock,
     log: silentLog,

@@ -1,0 +1,142 @@
+import type { KeyObject } from 'node:crypto';
+import { asServerName } from '@limpet/protocol/identifiers';
+import type { LRUCache } from 'lru-cache';
+import { createCache } from '../../cache/create-cache.ts';
+import type { Platform } from '../../platform/platform.ts';
+import { type ServerKeysRow, selectServerKeys, upsertServerKeys } from '../../storage/queries/server-keys.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { KnownServerKeys, keysFromJson, NO_SERVER_KEYS } from './known-server-keys.ts';
+import type { OwnKeys } from './own-keys.ts';
+import type { KeyResponse } from './read-key-response.ts';
+import type { ServerKeys, WantedKey } from './remote-servers.ts';
+
+/** Servers whose keys stand in memory. */
+const MAX_SERVERS_IN_MEMORY = 5_000;
+/** Servers whose keys are read at once. */
+const MAX_NAMES_PER_READ = 500;
+
+export interface RemoteServerKeysParts {
+  readonly serverName: string;
+  readonly storage: Storage;
+  readonly platform: Platform;
+  readonly ownKeys: OwnKeys;
+  /** Asks for the keys of a server; `undefined` where they cannot be had. Never throws. */
+  readonly fetch: (serverName: string) => Promise<KeyResponse | undefined>;
+}
+
+/** Keys from memory, then from the database, then from the servers themselves; what was fetched is kept for good. */
+export class RemoteServerKeys implements ServerKeys {
+  readonly #parts: RemoteServerKeysParts;
+  readonly #known: LRUCache<string, KnownServerKeys> = createCache(MAX_SERVERS_IN_MEMORY);
+  readonly #fetching = new Map<string, Promise<KnownServerKeys>>();
+
+  constructor(parts: RemoteServerKeysParts) {
+    this.#parts = parts;
+  }
+
+  async find(wanted: readonly WantedKey[]): Promise<readonly (KeyObject | undefined)[]> {
+    const found = wanted.map((one) => this.#inMemory(one));
+    const missing = this.#missingByServer(wanted, found);
+    if (missing.size === 0) {
+      return found;
+    }
+    const known = await this.#load([...missing.keys()]);
+    await Promise.all(
+      [...missing].map(async ([serverName, asked]) => {
+        const keys = await this.#sufficient(serverName, asked, known.get(serverName) ?? NO_SERVER_KEYS);
+        const nowMs = this.#parts.platform.clock.nowMs();
+        for (const { index, ...one } of asked) found[index] = keys.find(one, nowMs);
+      }),
+    );
+    return found;
+  }
+
+  /** What is known where that is enough for what is asked, else what the server says now. */
+  #sufficient(serverName: string, asked: readonly AskedKey[], known: KnownServerKeys): Promise<KnownServerKeys> {
+    const nowMs = this.#parts.platform.clock.nowMs();
+    const isEnough = asked.every((one) => known.find(one, nowMs) !== undefined);
+    return isEnough ? Promise.resolve(known) : this.#refresh(serverName, known);
+  }
+
+  /** Of others alone, and of names that can be names. */
+  #missingByServer(wanted: readonly WantedKey[], found: readonly (KeyObject | undefined)[]): Map<string, AskedKey[]> {
+    const missing = new Map<string, AskedKey[]>();
+    for (const [index, one] of wanted.entries()) {
+      const { serverName } = one;
+      const isElsewhere = serverName !== this.#parts.serverName && asServerName(serverName) !== undefined;
+      if (found[index] !== undefined || !isElsewhere) continue;
+      const ofServer = missing.get(serverName) ?? [];
+      missing.set(serverName, ofServer);
+      ofServer.push({ ...one, index });
+    }
+    return missing;
+  }
+
+  #inMemory(wanted: WantedKey): KeyObject | undefined {
+    const { ownKeys, serverName, platform } = this.#parts;
+    if (wanted.serverName === serverName) {
+      return ownKeys.find(wanted.keyId);
+    }
+    return this.#known.get(wanted.serverName)?.find(wanted, platform.clock.nowMs());
+  }
+
+  async #load(serverNames: readonly string[]): Promise<Map<string, KnownServerKeys>> {
+    const loaded = new Map<string, KnownServerKeys>();
+    const unread = serverNames.filter((serverName) => {
+      const known = this.#known.get(serverName);
+      if (known !== undefined) loaded.set(serverName, known);
+      return known === undefined;
+    });
+    for (let from = 0; from < unread.length; from += MAX_NAMES_PER_READ) {
+      const names = unread.slice(from, from + MAX_NAMES_PER_READ);
+      for (const row of await this.#parts.storage.read(selectServerKeys, { serverNames: names })) {
+        const known = knownFrom(row);
+        loaded.set(row.server_name, known);
+        this.#known.set(row.server_name, known);
+      }
+    }
+    return loaded;
+  }
+
+  /** One request at a time to each server, however many want its keys. */
+  #refresh(serverName: string, known: KnownServerKeys): Promise<KnownServerKeys> {
+    const running = this.#fetching.get(serverName);
+    if (running !== undefined) {
+      return running;
+    }
+    const fetching = this.#fetch(serverName, known).finally(() => this.#fetching.delete(serverName));
+    this.#fetching.set(serverName, fetching);
+    return fetching;
+  }
+
+  async #fetch(serverName: string, known: KnownServerKeys): Promise<KnownServerKeys> {
+    const response = await this.#parts.fetch(serverName);
+    if (response === undefined) {
+      return known;
+    }
+    const { storage, platform } = this.#parts;
+    const newest = known.with(response, platform.clock.nowMs());
+    await storage.write((transaction) => {
+      transaction.run(upsertServerKeys, {
+        serverName,
+        keysJson: newest.toKeysJson(),
+        responseJson: newest.responseJson,
+        fetchedTs: newest.fetchedTs,
+        validUntilTs: newest.validUntilTs,
+      });
+    });
+    this.#known.set(serverName, newest);
+    return newest;
+  }
+}
+
+type AskedKey = WantedKey & { readonly index: number };
+
+function knownFrom(row: ServerKeysRow): KnownServerKeys {
+  return new KnownServerKeys({
+    keys: keysFromJson(row.keys_json),
+    fetchedTs: row.fetched_ts,
+    validUntilTs: row.valid_until_ts,
+    responseJson: row.response_json,
+  });
+}
