@@ -10,6 +10,8 @@ import { Ephemeral } from './services/ephemeral/ephemeral.ts';
 import { createPush, type Push } from './services/push/push.ts';
 import type { PushRules } from './services/push/push-rules.ts';
 import { createRemoteServers, type RemoteServersService } from './services/remote-servers/create-remote-servers.ts';
+import { RemoteProfiles } from './services/remote-servers/remote-profiles.ts';
+import type { RemoteServers } from './services/remote-servers/remote-servers.ts';
 import { EventStore } from './services/rooms/event-store.ts';
 import { Memberships } from './services/rooms/memberships.ts';
 import { createRoomReading, type RoomReading } from './services/rooms/room-reading.ts';
@@ -55,8 +57,8 @@ export interface ServiceParts {
 export async function composeServices(parts: ServiceParts): Promise<Services> {
   const { config, platform, storage } = parts;
   const { serverName } = config;
-  const { accounts, withRooms } = composeAccounts(parts);
   const remoteServers = createRemoteServers(parts);
+  const { accounts, withRooms } = composeAccounts(parts, remoteServers);
   const events = new EventStore(storage);
   const state = new StateStore(storage, events);
   const memberships = new Memberships(storage);
@@ -67,6 +69,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     platform,
     serverName,
     signingKey: parts.signingKey,
+    remote: remoteServers,
     events,
     state,
     memberships,
@@ -142,7 +145,7 @@ function stickyNames({ stickyEvents }: Config) {
 /**
  * Accounts stand below rooms, and rooms have to hear of two things that happen to them: `withRooms` tells who listens.
  */
-function composeAccounts({ config, platform, storage, passwordCost }: ServiceParts) {
+function composeAccounts({ config, platform, storage, passwordCost }: ServiceParts, remoteServers: RemoteServers) {
   let rooms: RoomsService | undefined;
   const accounts = createAccounts({
     storage,
@@ -151,6 +154,7 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
     registrationMode: config.registration.mode,
     registrationSharedSecret: config.registrationSharedSecret,
     passwordCost,
+    otherProfiles: new RemoteProfiles(remoteServers, platform.clock),
     onProfileChange: async (userId, profile) => rooms?.membershipChanges.updateMemberProfile(userId, profile),
     onDeactivate: async (userId) => rooms?.membershipChanges.leaveAll(userId),
   });

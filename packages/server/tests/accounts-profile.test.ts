@@ -48,11 +48,12 @@ describe('a profile', () => {
     });
   });
 
-  test('of nobody, or of another server’s user, is not found', async () => {
-    for (const userId of ['@nobody:localhost', '@alice:elsewhere']) {
-      for (const path of [`${PROFILE}/${userId}`, `${PROFILE}/${userId}/displayname`]) {
-        expect(await server.request('GET', path)).toMatchObject({ status: 404, body: { errcode: 'M_NOT_FOUND' } });
-      }
+  test.each([
+    ['of nobody is not found', '@nobody:localhost', 404, 'M_NOT_FOUND'],
+    ['of a user whose server cannot be reached is not had', '@alice:elsewhere', 502, 'M_UNKNOWN'],
+  ])('%s', async (_what, userId, status, errcode) => {
+    for (const path of [`${PROFILE}/${userId}`, `${PROFILE}/${userId}/displayname`]) {
+      expect(await server.request('GET', path)).toMatchObject({ status, body: { errcode } });
     }
     expect(await server.request('GET', `${PROFILE}/alice`)).toMatchObject({
       status: 400,

@@ -139,7 +139,7 @@ describe('createRoom', () => {
     ['creators that are none', { creation_content: { additional_creators: ['x'] } }, 'M_INVALID_ROOM_STATE'],
     ['inviting oneself', { invite: ['@alice:localhost'] }, 'M_INVALID_ROOM_STATE'],
     ['inviting nobody', { invite: ['bob'] }, 'M_INVALID_PARAM'],
-    ['inviting across servers', { invite: ['@bob:elsewhere.example'] }, 'M_INVALID_PARAM'],
+    ['inviting from a server out of reach', { invite: ['@bob:elsewhere.example'] }, 'M_UNKNOWN'],
     ['inviting by e-mail', { invite_3pid: [{ medium: 'email', address: 'b@example.org' }] }, 'M_FORBIDDEN'],
     ['an alias with a colon', { room_alias_name: 'a:b' }, 'M_INVALID_PARAM'],
     ['an empty alias', { room_alias_name: '' }, 'M_INVALID_PARAM'],

@@ -139,7 +139,7 @@ describe('inviting, leaving, kicking, banning', () => {
     expect(await ask(world, carol, invite, { user_id: carol.userId })).toEqual([403, 'M_FORBIDDEN']);
     expect(await ask(world, alice, invite, {})).toEqual([400, 'M_MISSING_PARAM']);
     expect(await ask(world, alice, invite, { user_id: 'carol' })).toEqual([400, 'M_INVALID_PARAM']);
-    expect(await ask(world, alice, invite, { user_id: '@x:elsewhere' })).toEqual([403, 'M_FORBIDDEN']);
+    expect(await ask(world, alice, invite, { user_id: '@x:elsewhere' })).toEqual([502, 'M_UNKNOWN']);
     const byMail = { id_server: 'x', medium: 'email', address: 'a@b' };
     expect(await ask(world, alice, invite, byMail)).toEqual([403, 'M_FORBIDDEN']);
     expect(await ask(world, alice, 'rooms/!none:localhost/invite', { user_id: bob.userId })).toEqual([
@@ -278,7 +278,7 @@ describe('membership as a state event', () => {
     expect(await set(alice, bob.userId, { membership: 'join' })).toEqual([403, 'M_FORBIDDEN']);
     expect(await set(alice, bob.userId, { membership: 'party' })).toEqual([403, 'M_FORBIDDEN']);
     expect(await set(alice, bob.userId, {})).toEqual([403, 'M_FORBIDDEN']);
-    expect(await set(alice, '@x:elsewhere', { membership: 'invite' })).toEqual([403, 'M_FORBIDDEN']);
+    expect(await set(alice, '@x:elsewhere', { membership: 'invite' })).toEqual([502, 'M_UNKNOWN']);
     expect(await set(bob, bob.userId, { membership: 'leave' })).toEqual([200]);
   });
 });

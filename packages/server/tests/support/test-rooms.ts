@@ -8,6 +8,7 @@ import type { CreateRoomRequest } from '../../src/services/rooms/room-to-create.
 import { createRoomsService, type RoomsService } from '../../src/services/rooms/rooms.ts';
 import { StateStore } from '../../src/services/rooms/state-store.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { fakeRemoteServers } from './fake-remote-servers.ts';
 import { createManualWorld, type ManualWorld } from './manual-world.ts';
 import { noNetwork } from './no-network.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -43,6 +44,7 @@ export function createTestRooms(storage: Storage, options: TestRoomsOptions = {}
     storage,
     platform: { clock: world.clock, timers: world.timers, random: seededRandom(seed), log: silentLog, ...noNetwork },
     serverName: parseServerName('test'),
+    remote: fakeRemoteServers([]),
     signingKey: signingKeyFromSeed('ed25519:1', new Uint8Array(32).fill(7)),
     events,
     state,

@@ -17,6 +17,7 @@ export const joinRoom = defineEndpoint({
   paths: v3AndR0('/rooms/{roomId}/join'),
   authentication: 'access token',
   summary: 'Join a room by its ID',
+  query: Type.Object({ via: servers, server_name: servers }),
   body: joinBody,
   response: joined,
 });

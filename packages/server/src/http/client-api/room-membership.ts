@@ -27,30 +27,35 @@ interface Asked {
 export function roomMembershipRoutes({ rooms, rateLimits }: RoomWritingServices): Route[] {
   const { membershipChanges, aliases } = rooms;
 
-  async function roomNamed(roomIdOrAlias: string): Promise<string> {
-    if (!roomIdOrAlias.startsWith('#')) return parseRoomId(roomIdOrAlias);
-    return (await aliases.resolve(parseRoomAlias(roomIdOrAlias))).roomId;
+  async function roomNamed(roomIdOrAlias: string, query: ServersQuery): Promise<Pick<Entry, 'roomId' | 'servers'>> {
+    const named = serversIn(query);
+    if (!roomIdOrAlias.startsWith('#')) return { roomId: parseRoomId(roomIdOrAlias), servers: named };
+    const { roomId, servers } = await aliases.resolve(parseRoomAlias(roomIdOrAlias));
+    return { roomId, servers: [...named, ...servers] };
   }
 
-  async function join(roomId: string, { userId }: Requester, body: JoinBody): Promise<JsonObject> {
+  async function join({ roomId, servers, body, requester: { userId } }: Entry): Promise<JsonObject> {
     // A third-party invite that it could match is never in a room here.
     if (body.third_party_signed !== undefined) throw noThirdPartyInvite();
-    rateLimits.take('join', userId);
-    await membershipChanges.join({ roomId, userId, reason: body.reason });
+    await membershipChanges.join({ roomId, userId, servers, reason: body.reason });
     return { room_id: roomId };
   }
 
   return [
-    route(joinRoom, ({ path, body, requester }) => join(parseRoomId(path.roomId), requester, body)),
+    route(joinRoom, ({ path, query, body, requester }) => {
+      rateLimits.take('join', requester.userId);
+      return join({ roomId: parseRoomId(path.roomId), servers: serversIn(query), body, requester });
+    }),
 
-    route(joinRoomByIdOrAlias, async ({ path, body, requester }) =>
-      join(await roomNamed(path.roomIdOrAlias), requester, body),
-    ),
+    route(joinRoomByIdOrAlias, async ({ path, query, body, requester }) => {
+      rateLimits.take('join', requester.userId);
+      return join({ ...(await roomNamed(path.roomIdOrAlias, query)), body, requester });
+    }),
 
-    route(knockOnRoom, async ({ path, body, requester: { userId } }) => {
-      const roomId = await roomNamed(path.roomIdOrAlias);
+    route(knockOnRoom, async ({ path, query, body, requester: { userId } }) => {
       rateLimits.take('join', userId);
-      await membershipChanges.knock({ roomId, userId, reason: body.reason });
+      const { roomId, servers } = await roomNamed(path.roomIdOrAlias, query);
+      await membershipChanges.knock({ roomId, userId, servers, reason: body.reason });
       return { room_id: roomId };
     }),
 
@@ -92,6 +97,23 @@ export function roomMembershipRoutes({ rooms, rateLimits }: RoomWritingServices)
 interface JoinBody {
   readonly reason?: string | undefined;
   readonly third_party_signed?: JsonObject | undefined;
+}
+
+interface Entry {
+  readonly roomId: string;
+  readonly servers: readonly string[];
+  readonly body: JoinBody;
+  readonly requester: Requester;
+}
+
+interface ServersQuery {
+  readonly via?: readonly string[] | undefined;
+  readonly server_name?: readonly string[] | undefined;
+}
+
+/** The newer name first. */
+function serversIn({ via = [], server_name: older = [] }: ServersQuery): string[] {
+  return [...via, ...older];
 }
 
 function targeted({ path, body, requester }: Asked) {

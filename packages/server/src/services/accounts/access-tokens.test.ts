@@ -27,6 +27,7 @@ beforeEach(async () => {
     registrationMode: 'open',
     registrationSharedSecret: undefined,
     passwordCost: CHEAP_PASSWORD_COST,
+    otherProfiles: { get: async () => ({}) },
     onProfileChange: async () => {},
     onDeactivate: async () => {},
   });

@@ -10,7 +10,7 @@ import { LastSeen } from './last-seen.ts';
 import { Login } from './login.ts';
 import { OpenIdTokens } from './openid-tokens.ts';
 import { type PasswordCost, PasswordHasher } from './password-hasher.ts';
-import { type MemberProfile, Profiles } from './profiles.ts';
+import { type MemberProfile, type OtherProfiles, Profiles } from './profiles.ts';
 import { Registration, type RegistrationMode } from './registration.ts';
 import { RegistrationTokens } from './registration-tokens.ts';
 import { RoomTags } from './room-tags.ts';
@@ -28,6 +28,8 @@ export interface AccountsOptions {
   readonly registrationSharedSecret: string | undefined;
   /** For tests: CHEAP_PASSWORD_COST. */
   readonly passwordCost?: PasswordCost | undefined;
+  /** Where profiles of users of other servers come from. */
+  readonly otherProfiles: OtherProfiles;
   /** What the rooms, which stand above, do when somebody's name or avatar changed. */
   readonly onProfileChange: (userId: UserId, profile: MemberProfile) => Promise<void>;
   /** What the rooms do when an account ended: the user leaves them. */
@@ -84,7 +86,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     sharedSecretRegistration: new SharedSecretRegistration(platform, registration, options.registrationSharedSecret),
     interactiveAuthentication: new UserInteractiveAuthentication(platform),
     accountChanges: new AccountChanges({ storage, users, sessions, passwordHasher, onDeactivate }),
-    profiles: new Profiles({ storage, serverName, users, onProfileChange }),
+    profiles: new Profiles({ storage, serverName, users, others: options.otherProfiles, onProfileChange }),
     accountData,
     roomTags: new RoomTags(accountData),
     filters: new Filters(storage),

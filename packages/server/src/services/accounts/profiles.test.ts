@@ -18,6 +18,7 @@ test('a new name or picture is told to the rooms, whole, in order and one by one
     storage,
     serverName,
     users,
+    others: { get: async () => ({}) },
     onProfileChange: async (_userId, profile) => {
       expect(++underWay).toBe(1);
       await Promise.resolve();

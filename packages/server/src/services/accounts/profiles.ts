@@ -28,17 +28,24 @@ export interface MemberProfile {
   readonly avatarUrl: string | undefined;
 }
 
+/** Gives profiles of users of other servers. */
+export interface OtherProfiles {
+  /** Throws M_NOT_FOUND where there is no such user, M_UNKNOWN (502) where nobody says. */
+  get(userId: UserId): Promise<JsonObject>;
+}
+
 export interface ProfilesOptions {
   readonly storage: Storage;
   readonly serverName: ServerName;
   readonly users: Users;
+  readonly others: OtherProfiles;
   /**
    * Takes a new name or avatar to the user's rooms; the request waits for it, and one user's changes come one by one.
    */
   readonly onProfileChange: (userId: UserId, profile: MemberProfile) => Promise<void>;
 }
 
-/** The profiles of the local users. */
+/** Profiles: local users set theirs, those of other servers are asked for. */
 export class Profiles {
   readonly #options: ProfilesOptions;
   readonly #turns = new Turns();
@@ -49,6 +56,7 @@ export class Profiles {
 
   /** The whole profile, `{}` when nothing was set. Throws M_NOT_FOUND when there is no such user. */
   async get(userId: UserId): Promise<JsonObject> {
+    if (this.#isRemote(userId)) return this.#options.others.get(userId);
     await this.#checkExists(userId);
     return this.#read(userId);
   }
@@ -59,10 +67,11 @@ export class Profiles {
    */
   async getField(userId: UserId, field: string): Promise<JsonValue> {
     checkFieldName(field);
+    if (this.#isRemote(userId)) return ownField(await this.#options.others.get(userId), field);
     const [row] = await this.#options.storage.read(selectProfileField, { userId, field });
     if (row !== undefined) return JSON.parse(row.value_json);
     await this.#checkExists(userId);
-    throw new MatrixError('M_NOT_FOUND', 'This user has not set this field of the profile.');
+    throw fieldNotSet();
   }
 
   /**
@@ -97,9 +106,18 @@ export class Profiles {
     });
   }
 
-  /** What goes into a membership event that this user sends. */
+  /**
+   * What goes into a member event of this user: nothing where another server keeps it to itself. Throws M_UNKNOWN (502)
+   * where that server cannot be asked, and so not be told of the event either.
+   */
   async memberProfile(userId: UserId): Promise<MemberProfile> {
-    return memberProfileOf(await this.#read(userId));
+    if (!this.#isRemote(userId)) return memberProfileOf(await this.#read(userId));
+    try {
+      return memberProfileOf(await this.#options.others.get(userId));
+    } catch (error) {
+      if (!(error instanceof MatrixError) || error.errcode !== 'M_NOT_FOUND') throw error;
+      return memberProfileOf({});
+    }
   }
 
   async #read(userId: UserId): Promise<JsonObject> {
@@ -107,9 +125,12 @@ export class Profiles {
     return Object.fromEntries(rows.map((row: ProfileFieldRow) => [row.field, JSON.parse(row.value_json)]));
   }
 
+  #isRemote(userId: UserId): boolean {
+    return serverNameOf(userId) !== this.#options.serverName;
+  }
+
   async #checkExists(userId: UserId): Promise<void> {
-    const { serverName, users } = this.#options;
-    if (serverNameOf(userId) === serverName && (await users.find(userId)) !== undefined) return;
+    if ((await this.#options.users.find(userId)) !== undefined) return;
     throw new MatrixError('M_NOT_FOUND', 'There is no profile of such a user here.');
   }
 }
@@ -129,6 +150,16 @@ function checkFieldName(field: string): void {
       'A profile field is "displayname", "avatar_url", or a name with a name space such as "org.example.field".';
     throw new MatrixError('M_INVALID_PARAM', text);
   }
+}
+
+function ownField(profile: JsonObject, field: string): JsonValue {
+  const value = Object.hasOwn(profile, field) ? profile[field] : undefined;
+  if (value === undefined) throw fieldNotSet();
+  return value;
+}
+
+function fieldNotSet(): MatrixError {
+  return new MatrixError('M_NOT_FOUND', 'This user has not set this field of the profile.');
 }
 
 function memberProfileOf(profile: JsonObject): MemberProfile {

@@ -8,6 +8,7 @@ import { ExpectationFailed, type Storage, type WriteTransaction } from '../../st
 import type { EventStore } from './event-store.ts';
 import { historyVisibilityOf } from './history-visibility.ts';
 import { findJoinedRoom } from './joined-rooms.ts';
+import type { RemoteAliases } from './joining/remote-aliases.ts';
 import type { MembershipReader } from './membership-reader.ts';
 import type { RoomRecord } from './room-event.ts';
 import type { StateStore } from './state-store.ts';
@@ -25,6 +26,7 @@ export interface AliasesParts {
   readonly events: EventStore;
   readonly state: StateStore;
   readonly memberships: MembershipReader;
+  readonly remoteAliases: RemoteAliases;
 }
 
 export interface FoundAlias {
@@ -32,7 +34,10 @@ export interface FoundAlias {
   readonly creator: string;
 }
 
-/** Room aliases of this server. Specification: client-server API, "Room aliases". */
+/**
+ * Room aliases: those of this server, and what those of others lead to. Specification: client-server API, "Room
+ * aliases".
+ */
 export class Aliases {
   readonly #parts: AliasesParts;
 
@@ -46,8 +51,12 @@ export class Aliases {
     return row === undefined ? undefined : { roomId: row.room_id, creator: row.creator };
   }
 
-  /** Throws M_NOT_FOUND where there is no such alias. */
+  /**
+   * The room behind an alias, whatever server gave it, and servers that may know the room. Throws M_NOT_FOUND where
+   * there is no such alias, M_UNKNOWN (502) where its server does not say.
+   */
   async resolve(alias: RoomAlias): Promise<{ roomId: string; servers: string[] }> {
+    if (serverNameOf(alias) !== this.#parts.serverName) return this.#parts.remoteAliases.resolve(alias);
     const found = await this.find(alias);
     if (found === undefined) throw unknownAlias(alias);
     return { roomId: found.roomId, servers: [this.#parts.serverName] };

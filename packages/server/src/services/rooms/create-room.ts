@@ -12,13 +12,15 @@ import { ExpectationFailed } from '../../storage/storage.ts';
 import type { MemberProfile } from '../accounts/profiles.ts';
 import { ALIAS_EXPECTATION, type Aliases } from './aliases.ts';
 import type { EventMaker, MadeEvent } from './event-maker.ts';
-import type { ProfileOf } from './membership-changes.ts';
+import type { MembershipChanges, ProfileOf } from './membership-changes.ts';
 import { type CreateRoomRequest, createEventOf, eventsAfterCreate, type RoomPlan } from './room-to-create.ts';
 import type { RoomWriter } from './room-writer.ts';
 
 /** Users that one request may invite, and events it may list. */
 const MAX_INVITES = 100;
 const MAX_INITIAL_STATE = 1_000;
+/** Other servers that are asked at once to sign an invite, or for a profile. */
+const SERVERS_AT_ONCE = 10;
 /** Of the room IDs that are not hashes. */
 const ROOM_ID_BYTES = 18;
 
@@ -26,14 +28,17 @@ export interface RoomCreationParts {
   readonly writer: RoomWriter;
   readonly maker: EventMaker;
   readonly aliases: Aliases;
+  readonly memberships: MembershipChanges;
   readonly profileOf: ProfileOf;
   readonly serverName: string;
-  readonly platform: Pick<Platform, 'random'>;
+  readonly platform: Pick<Platform, 'random' | 'log'>;
 }
 
 /**
  * Makes a room with all it begins with, or nothing at all; the room ID. Throws M_ROOM_IN_USE, M_INVALID_ROOM_STATE,
- * M_UNSUPPORTED_ROOM_VERSION, M_INVALID_PARAM. Specification: client-server API, `POST /createRoom`.
+ * M_UNSUPPORTED_ROOM_VERSION, M_INVALID_PARAM, and M_UNKNOWN (502) for who is invited and whose server cannot be
+ * reached. Users of other servers are invited once the room is there; what their server refuses is left out.
+ * Specification: client-server API, `POST /createRoom`.
  */
 export async function createRoom(request: CreateRoomRequest, parts: RoomCreationParts): Promise<string> {
   const plan = await planRoom(request, parts);
@@ -52,6 +57,7 @@ export async function createRoom(request: CreateRoomRequest, parts: RoomCreation
         if (alias !== undefined) parts.aliases.write(transaction, { alias, roomId, creator });
       },
     });
+    await inviteFromElsewhere(roomId, plan, parts);
     return roomId;
   } catch (error) {
     if (error instanceof ExpectationFailed && error.expectation === ALIAS_EXPECTATION) throw aliasTaken(plan.alias);
@@ -68,15 +74,34 @@ async function planRoom(request: CreateRoomRequest, parts: RoomCreationParts): P
     const text = `A new room takes ${MAX_INVITES} invites and ${MAX_INITIAL_STATE} events of initial_state at most.`;
     throw new MatrixError('M_INVALID_PARAM', text);
   }
+  const invited = [...new Set(request.invite)];
+  const isLocal = (userId: string) => serverNameOf(parseUserId(userId)) === parts.serverName;
   const profiles = new Map<string, MemberProfile>();
-  for (const userId of [request.creator, ...request.invite]) {
-    if (serverNameOf(parseUserId(userId)) !== parts.serverName) {
-      const text = `${userId} is a user of another server, which this one cannot invite yet.`;
-      throw new MatrixError('M_INVALID_PARAM', text);
-    }
+  await someAtOnce([request.creator, ...invited], async (userId) => {
     profiles.set(userId, await parts.profileOf(userId));
+  });
+  const invites = { here: invited.filter(isLocal), elsewhere: invited.filter((userId) => !isLocal(userId)) };
+  return { request, version, alias: await aliasOf(request, parts), profiles, invites };
+}
+
+/** Their servers have to sign the invites, which takes time, and a room that they can be invited to. */
+async function inviteFromElsewhere(roomId: string, plan: RoomPlan, parts: RoomCreationParts): Promise<void> {
+  const { creator: sender, isDirect } = plan.request;
+  await someAtOnce(plan.invites.elsewhere, async (target) => {
+    try {
+      await parts.memberships.invite({ roomId, sender, target, isDirect });
+    } catch (error) {
+      // The room is there, and its creator sees in it who is invited.
+      if (!(error instanceof MatrixError)) throw error;
+      parts.platform.log.warn('A new room goes without an invite', { roomId, target, error });
+    }
+  });
+}
+
+async function someAtOnce(userIds: readonly string[], work: (userId: string) => Promise<void>): Promise<void> {
+  for (let start = 0; start < userIds.length; start += SERVERS_AT_ONCE) {
+    await Promise.all(userIds.slice(start, start + SERVERS_AT_ONCE).map(work));
   }
-  return { request, version, alias: await aliasOf(request, parts), profiles };
 }
 
 function versionOf(asked: string | undefined): RoomVersion {

@@ -1,6 +1,6 @@
 import { serverNameOf } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import { stateEvent } from '@limpet/protocol/pdu';
 import type { Log } from '../../platform/log.ts';
 import { updateForgotten } from '../../storage/queries/memberships.ts';
@@ -8,18 +8,24 @@ import type { MemberProfile } from '../accounts/profiles.ts';
 import type { NewEvent } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
 import { joinedRooms } from './joined-rooms.ts';
-import { membershipIn } from './loaded-room.ts';
-import type { MembershipReader } from './membership-reader.ts';
-import type { RestrictedJoins } from './restricted-joins.ts';
+import type { RoomsElsewhere } from './joining/rooms-elsewhere.ts';
+import { type LoadedRoom, membershipIn } from './loaded-room.ts';
+import type { MembershipReader, MembershipRecord } from './membership-reader.ts';
+import { NoAuthorisingUser, type RestrictedJoins } from './restricted-joins.ts';
 import type { Decide, Decision, RoomInTurn } from './room-actor.ts';
 import type { RoomEvent } from './room-event.ts';
 import type { RoomWriter } from './room-writer.ts';
-import { hideUnknownRoom } from './unknown-room.ts';
+import { hideUnknownRoom, UnknownRoom } from './unknown-room.ts';
 
 /** Rooms that get a new profile at the same time. */
 const PROFILE_ROOMS_AT_ONCE = 20;
+/** Rooms that an account that ended leaves at the same time; of some other servers have to be told. */
+const LEFT_AT_ONCE = 20;
 
-/** What goes into the member events of a local user. */
+/** How often a join is begun anew because another user's join of the same room ended meanwhile. */
+const MAX_JOIN_ATTEMPTS = 5;
+
+/** What of a user's profile goes into member events; of users of other servers, what can be had in a short time. */
 export type ProfileOf = (userId: string) => Promise<MemberProfile>;
 
 export interface MembershipChangesParts {
@@ -27,6 +33,7 @@ export interface MembershipChangesParts {
   readonly events: EventStore;
   readonly memberships: MembershipReader;
   readonly restrictedJoins: RestrictedJoins;
+  readonly elsewhere: RoomsElsewhere;
   readonly profileOf: ProfileOf;
   readonly serverName: string;
   readonly log: Log;
@@ -39,6 +46,12 @@ export interface OwnMembershipRequest {
   readonly reason?: string | undefined;
 }
 
+/** A user wants into a room that may be known to other servers alone. */
+export interface EntryRequest extends OwnMembershipRequest {
+  /** Servers that are said to be in it. */
+  readonly servers?: readonly string[] | undefined;
+}
+
 /** A user does something to somebody else's. */
 export interface MembershipRequest {
   readonly roomId: string;
@@ -47,7 +60,14 @@ export interface MembershipRequest {
   readonly reason?: string | undefined;
 }
 
+/** Somebody is invited; `isDirect` where the room is to be a conversation of two. */
+export interface InviteRequest extends MembershipRequest {
+  readonly isDirect?: boolean;
+}
+
 const NOTHING: Decision = { events: [] };
+/** Like NOTHING, where it is other servers that have to be asked. */
+const ELSEWHERE: Decision = { events: [] };
 
 /** Joins, invites and what undoes them. Specification: client-server API, "Room membership". */
 export class MembershipChanges {
@@ -57,49 +77,75 @@ export class MembershipChanges {
     this.#parts = parts;
   }
 
-  /** Joining again changes nothing. Throws M_NOT_FOUND where the room is unknown, M_FORBIDDEN where it is closed. */
-  async join({ roomId, userId, reason }: OwnMembershipRequest): Promise<void> {
-    const profile = await this.#parts.profileOf(userId);
-    await this.#parts.writer.change(roomId, async (turn) => {
-      await turn.loadMembers(userId);
-      if (membershipIn(turn.room, userId) === 'join') return NOTHING;
-      const content = { ...memberContent('join', { profile, reason }), ...(await this.#authorisation(turn, userId)) };
-      return { events: [memberEvent(userId, userId, content)] };
-    });
+  /**
+   * Joining again changes nothing. Where nobody of this server is in the room, other servers are asked. Throws
+   * M_NOT_FOUND where no server knows the room, M_FORBIDDEN where it is closed.
+   */
+  async join({ roomId, userId, reason, servers = [] }: EntryRequest): Promise<void> {
+    const content = memberContent('join', { profile: await this.#parts.profileOf(userId), reason });
+    for (let attempt = 1; attempt <= MAX_JOIN_ATTEMPTS; attempt++) {
+      const need = await this.#joinHere({ roomId, userId, content });
+      if (need === undefined) return;
+      const isPresent = need === 'their word';
+      if (await this.#parts.elsewhere.joins.join({ roomId, userId, content, servers, isPresent })) return;
+    }
+    throw limitExceeded('Many users are joining this room just now. Try again.');
   }
 
   /**
-   * Knocking again changes nothing. Throws M_NOT_FOUND where the room is unknown, M_FORBIDDEN where nobody may knock.
+   * Knocking again changes nothing. Throws M_NOT_FOUND where no server knows the room, M_FORBIDDEN where nobody may
+   * knock.
    */
-  async knock({ roomId, userId, reason }: OwnMembershipRequest): Promise<void> {
-    const profile = await this.#parts.profileOf(userId);
-    await this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
+  async knock({ roomId, userId, reason, servers = [] }: EntryRequest): Promise<void> {
+    const content = memberContent('knock', { profile: await this.#parts.profileOf(userId), reason });
+    const isHere = await this.#changeHere(roomId, async ({ room, loadMembers }) => {
       await loadMembers(userId);
       if (membershipIn(room, userId) === 'knock') return NOTHING;
-      return { events: [memberEvent(userId, userId, memberContent('knock', { profile, reason }))] };
+      return isElsewhere(room) ? ELSEWHERE : { events: [memberEvent(userId, userId, content)] };
     });
+    if (isHere) return;
+    if ((await this.#recordElsewhere(roomId, userId))?.membership === 'knock') return;
+    await this.#parts.elsewhere.memberships.knock({ roomId, userId, content }, servers);
   }
 
-  /** Inviting who is invited already changes nothing. */
-  async invite({ roomId, sender, target, reason }: MembershipRequest): Promise<void> {
-    const profile = await this.#inviteeProfile(target);
-    const content = memberContent('invite', { profile, reason });
-    await this.#change(roomId, sender, async ({ room, loadMembers }) => {
-      await loadMembers(sender, target);
-      const isRepeated = membershipIn(room, sender) === 'join' && membershipIn(room, target) === 'invite';
-      return isRepeated ? NOTHING : { events: [memberEvent(sender, target, content)] };
+  /**
+   * Inviting who is invited already changes nothing. A user of another server is invited once that has signed the
+   * event.
+   */
+  async invite({ roomId, sender, target, reason, isDirect = false }: InviteRequest): Promise<void> {
+    const profile = await this.#parts.profileOf(target);
+    const content = { ...memberContent('invite', { profile, reason }), ...(isDirect ? { is_direct: true } : {}) };
+    const event = memberEvent(sender, target, content);
+    const isRepeated = ({ room }: RoomInTurn) =>
+      membershipIn(room, sender) === 'join' && membershipIn(room, target) === 'invite';
+    if (this.#isRemote(target)) {
+      await this.#parts.elsewhere.invites.invite({ roomId, sender, target, event }, isRepeated);
+      return;
+    }
+    await this.#change(roomId, sender, async (turn) => {
+      await turn.loadMembers(sender, target);
+      return isRepeated(turn) ? NOTHING : { events: [event] };
     });
   }
 
   /** Leaves, or declines an invite, or takes back a knock. Leaving again changes nothing. */
   async leave({ roomId, userId, reason }: OwnMembershipRequest): Promise<void> {
-    await this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
+    const content = memberContent('leave', { reason });
+    const isHere = await this.#changeHere(roomId, async ({ room, loadMembers }) => {
       await loadMembers(userId);
       const membership = membershipIn(room, userId);
       if (membership === 'leave') return NOTHING;
-      if (membership === undefined) throw new MatrixError('M_FORBIDDEN', `${userId} was never in the room.`);
-      return { events: [memberEvent(userId, userId, memberContent('leave', { reason }))] };
+      if (membership === undefined) throw neverThere(userId);
+      return isElsewhere(room) ? ELSEWHERE : { events: [memberEvent(userId, userId, content)] };
     });
+    if (isHere) return;
+    const record = await this.#recordElsewhere(roomId, userId);
+    if (record === undefined) throw new UnknownRoom(roomId);
+    if (record.membership === 'leave') return;
+    if (!isPresent(record.membership)) throw new MatrixError('M_FORBIDDEN', `${userId} is banned from the room.`);
+    const present = (await this.#parts.events.byNids([record.eventNid])).get(record.eventNid);
+    if (present === undefined) throw new Error(`The member event ${record.eventNid} has no row`);
+    await this.#parts.elsewhere.memberships.leave({ roomId, userId, content }, present);
   }
 
   /** Throws M_FORBIDDEN where the target is not there to be kicked. */
@@ -164,13 +210,15 @@ export class MembershipChanges {
   }): Promise<string> {
     const { roomId, sender, target, extraTopLevel } = request;
     const { membership } = request.content;
-    const profile =
-      membership === 'invite'
-        ? await this.#inviteeProfile(target)
-        : membership === 'join' && sender === target
-          ? await this.#parts.profileOf(sender)
-          : undefined;
+    const isOfTarget = membership === 'invite' || (membership === 'join' && sender === target);
+    const profile = isOfTarget ? await this.#parts.profileOf(target) : undefined;
     const content = { ...profileContent(profile), ...request.content };
+    if (membership === 'invite' && this.#isRemote(target)) {
+      const event = { ...memberEvent(sender, target, content), extraTopLevel };
+      const eventId = await this.#parts.elsewhere.invites.invite({ roomId, sender, target, event }, () => false);
+      if (eventId === undefined) throw new Error('An invite that is not to be left out was left out');
+      return eventId;
+    }
     const [written] = await this.#change(roomId, sender, async (turn) => {
       const authorisation = membership === 'join' ? await this.#authorisation(turn, target) : {};
       const event = memberEvent(sender, target, { ...content, ...authorisation });
@@ -193,7 +241,10 @@ export class MembershipChanges {
   async leaveAll(userId: string): Promise<void> {
     const records = (await this.#parts.memberships.ofUser(userId)).filter(({ membership }) => isPresent(membership));
     const rooms = [...(await this.#parts.events.rooms(records.map((record) => record.roomNid))).values()];
-    for (const { roomId } of rooms) await this.leave({ roomId, userId });
+    for (let start = 0; start < rooms.length; start += LEFT_AT_ONCE) {
+      const some = rooms.slice(start, start + LEFT_AT_ONCE);
+      await Promise.all(some.map(({ roomId }) => this.leave({ roomId, userId })));
+    }
   }
 
   async #updateProfileIn(roomId: string, userId: string, profile: MemberProfile): Promise<void> {
@@ -226,11 +277,66 @@ export class MembershipChanges {
     return authorisingUser === undefined ? {} : { join_authorised_via_users_server: authorisingUser };
   }
 
-  async #inviteeProfile(target: string): Promise<MemberProfile> {
-    if (serverNameOf(target) === this.#parts.serverName) return this.#parts.profileOf(target);
-    const text = `${target} is a user of another server, which this one cannot invite yet.`;
-    throw new MatrixError('M_FORBIDDEN', text);
+  /** What a join needs of other servers: the room itself, or their word for the newcomer; `undefined` once joined. */
+  async #joinHere({ roomId, userId, content }: LocalJoin): Promise<'the room' | 'their word' | undefined> {
+    try {
+      const isHere = await this.#changeHere(roomId, async (turn) => {
+        await turn.loadMembers(userId);
+        if (membershipIn(turn.room, userId) === 'join') return NOTHING;
+        if (isElsewhere(turn.room)) return ELSEWHERE;
+        const authorisation = await this.#authorisation(turn, userId);
+        return { events: [memberEvent(userId, userId, { ...content, ...authorisation })] };
+      });
+      return isHere ? undefined : 'the room';
+    } catch (error) {
+      if (!(error instanceof NoAuthorisingUser)) throw error;
+      const room = await this.#parts.events.room(roomId);
+      const others = room === undefined ? new Set() : await this.#parts.elsewhere.servers.in(room);
+      if (others.size === 0) throw error;
+      return 'their word';
+    }
   }
+
+  /** False where the room is not here, or decided to be ELSEWHERE. */
+  async #changeHere(roomId: string, decide: (turn: RoomInTurn) => Promise<Decision>): Promise<boolean> {
+    let isHere = true;
+    try {
+      await this.#parts.writer.change(roomId, async (turn) => {
+        const decision = await decide(turn);
+        isHere = decision !== ELSEWHERE;
+        return decision;
+      });
+    } catch (error) {
+      if (!(error instanceof UnknownRoom)) throw error;
+      return false;
+    }
+    return isHere;
+  }
+
+  /** The membership that others made for a user of ours in a room that this server is not in. */
+  async #recordElsewhere(roomId: string, userId: string): Promise<MembershipRecord | undefined> {
+    const room = await this.#parts.events.room(roomId);
+    return room === undefined ? undefined : this.#parts.memberships.of(room, userId);
+  }
+
+  #isRemote(userId: string): boolean {
+    return serverNameOf(userId) !== this.#parts.serverName;
+  }
+}
+
+interface LocalJoin {
+  readonly roomId: string;
+  readonly userId: string;
+  readonly content: JsonObject;
+}
+
+/** Nobody of this server is in the room and others are: what this server has of it may be out of date. */
+function isElsewhere({ localJoined, serversIn }: LoadedRoom): boolean {
+  return localJoined.size === 0 && serversIn.size > 0;
+}
+
+function neverThere(userId: string): MatrixError {
+  return new MatrixError('M_FORBIDDEN', `${userId} was never in the room.`);
 }
 
 /** In the room, or on the way into it. */

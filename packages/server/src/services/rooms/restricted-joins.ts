@@ -11,6 +11,13 @@ import type { RoomInTurn } from './room-actor.ts';
 /** Rooms of an `allow` list that are looked at. */
 export const MAX_ALLOWED_ROOMS = 100;
 
+/** The newcomer may come in, and another server has to say so. */
+export class NoAuthorisingUser extends MatrixError {
+  constructor() {
+    super('M_FORBIDDEN', 'Nobody of this server is in the room who could let you in.');
+  }
+}
+
 /** Joins to rooms that let in the members of other rooms. Specification: client-server API, "Restricted rooms". */
 export class RestrictedJoins {
   readonly #events: EventStore;
@@ -24,7 +31,7 @@ export class RestrictedJoins {
   /**
    * The member who stands for the newcomer; `undefined` where none is needed, or where the rules will refuse anyway.
    * The newcomer's member event is loaded. Throws M_FORBIDDEN where the newcomer is in none of the rooms that are
-   * allowed, or nobody can stand for them.
+   * allowed, NoAuthorisingUser where nobody of this server can stand for them.
    */
   async authorisingUser({ room, loadMembers }: RoomInTurn, userId: string): Promise<string | undefined> {
     const membership = membershipIn(room, userId);
@@ -35,7 +42,7 @@ export class RestrictedJoins {
     }
     const found = userWhoMayInvite(room);
     if (found === undefined) {
-      throw new MatrixError('M_FORBIDDEN', 'Nobody of this server is in the room who could let you in.');
+      throw new NoAuthorisingUser();
     }
     await loadMembers(found);
     return found;

@@ -36,6 +36,8 @@ export interface RoomPlan {
   readonly alias: string | undefined;
   /** Of the creator and of the invited. */
   readonly profiles: ReadonlyMap<string, MemberProfile>;
+  /** Who is invited, each once: users of this server, and of others. */
+  readonly invites: { readonly here: readonly string[]; readonly elsewhere: readonly string[] };
 }
 
 /** The create event. `creator` and `room_version` are ours to say. */
@@ -74,7 +76,7 @@ export function eventsAfterCreate(plan: RoomPlan): NewEvent[] {
   if (request.name !== undefined) events.push(state('m.room.name', { name: request.name }));
   if (request.topic !== undefined) events.push(state('m.room.topic', topicContent(request.topic)));
   // 8
-  for (const userId of new Set(invite)) {
+  for (const userId of plan.invites.here) {
     const content = memberContent('invite', { profile: profiles.get(userId) });
     events.push(memberEvent(creator, userId, isDirect ? { ...content, is_direct: true } : content));
   }

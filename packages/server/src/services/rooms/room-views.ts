@@ -1,4 +1,6 @@
+import type { JsonObject } from '@limpet/protocol/json';
 import type { Clock } from '../../platform/clock.ts';
+import { selectStrippedState } from '../../storage/queries/stripped-states.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { EventDetails } from './event-details.ts';
 import type { EventSight } from './event-sight.ts';
@@ -10,7 +12,7 @@ import { createPresentEvent, type PresentEvent, type StickyPresentation } from '
 import type { RoomEvent, RoomRecord } from './room-event.ts';
 import type { EventViewer, RoomReader } from './room-reader.ts';
 import type { RoomStateReader } from './room-state.ts';
-import { STRIPPED_STATE_TYPES, stripEvent } from './strip-event.ts';
+import { readStrippedState, STRIPPED_STATE_TYPES, stripEvent } from './strip-event.ts';
 
 /** What rooms are seen through. */
 export interface RoomViewsParts {
@@ -63,11 +65,20 @@ export class RoomViews implements RoomReader {
   }
 
   async strippedState(room: RoomRecord, userId: string): Promise<string> {
-    const { state } = this.#parts;
-    const [events, member] = await Promise.all([
-      state.currentOfTypes(room, STRIPPED_STATE_TYPES),
+    const { state, memberships } = this.#parts;
+    const [member, record] = await Promise.all([
       state.current(room, 'm.room.member', userId),
+      memberships.of(room, userId),
     ]);
+    // What others made of the user's membership, in a room that this server is not in, is in no state of ours.
+    const isFromElsewhere = record !== undefined && record.eventNid !== member?.nid;
+    const shown = isFromElsewhere ? await this.#toldState(room, record) : await this.#ownState(room, userId, member);
+    return JSON.stringify(shown);
+  }
+
+  async #ownState(room: RoomRecord, userId: string, member: RoomEvent | undefined): Promise<JsonObject[]> {
+    const { state } = this.#parts;
+    const events = await state.currentOfTypes(room, STRIPPED_STATE_TYPES);
     const shown = events.filter(({ pdu }) => pdu.stateKey === '');
     if (member !== undefined) {
       const { sender } = member.pdu;
@@ -75,7 +86,17 @@ export class RoomViews implements RoomReader {
       if (inviter !== undefined) shown.push(inviter);
       shown.push(member);
     }
-    return JSON.stringify(shown.map(stripEvent));
+    return shown.map((event) => stripEvent(event.pdu));
+  }
+
+  /** What the inviting server said of the room, and the member event itself. */
+  async #toldState(room: RoomRecord, { userId, eventNid }: MembershipRecord): Promise<JsonObject[]> {
+    const { storage, events } = this.#parts;
+    const [row] = await storage.read(selectStrippedState, { roomNid: room.nid, userId });
+    const member = (await events.byNids([eventNid])).get(eventNid);
+    const told = row === undefined ? [] : readStrippedState(JSON.parse(row.json));
+    const others = told.filter(({ type, state_key: key }) => type !== 'm.room.member' || key !== userId);
+    return member === undefined ? others : [...others, stripEvent(member.pdu)];
   }
 
   async #recordsOf(events: readonly RoomEvent[], userId: string): Promise<Map<number, MembershipRecord>> {

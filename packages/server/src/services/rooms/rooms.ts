@@ -3,15 +3,21 @@ import type { ServerName } from '@limpet/protocol/identifiers';
 import type { SigningKey } from '@limpet/protocol/signing';
 import type { Platform } from '../../platform/platform.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { RemoteServers } from '../remote-servers/remote-servers.ts';
 import { Aliases } from './aliases.ts';
 import { createRoom } from './create-room.ts';
 import { EventMaker } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
+import { RemoteAliases } from './joining/remote-aliases.ts';
+import { createRoomsElsewhere } from './joining/rooms-elsewhere.ts';
+import { JoiningRooms } from './joining-rooms.ts';
 import { MembershipChanges, type ProfileOf } from './membership-changes.ts';
 import type { Memberships } from './memberships.ts';
 import type { Projection } from './projection.ts';
 import { RestrictedJoins } from './restricted-joins.ts';
 import { RoomDirectory } from './room-directory.ts';
+import type { RoomReceiver } from './room-receiver.ts';
+import { RoomServers } from './room-servers.ts';
 import type { CreateRoomRequest } from './room-to-create.ts';
 import { RoomWriter } from './room-writer.ts';
 import { Sending } from './sending.ts';
@@ -25,6 +31,7 @@ export interface RoomsParts {
   readonly platform: Platform;
   readonly serverName: ServerName;
   readonly signingKey: SigningKey;
+  readonly remote: RemoteServers;
   readonly events: EventStore;
   readonly state: StateStore;
   readonly memberships: Memberships;
@@ -44,6 +51,8 @@ export interface RoomsService {
   readonly directory: RoomDirectory;
   /** For who brings events that were made elsewhere. */
   readonly writer: RoomWriter;
+  /** Which rooms are being joined over other servers. */
+  readonly joining: JoiningRooms;
   /** Begins to forget old transaction IDs, until `stop`. */
   start(): void;
   stop(): Promise<void>;
@@ -57,10 +66,15 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const maker = new EventMaker(signer, platform);
   const slots = new SlotTable(storage);
   const writer = new RoomWriter({ storage, events, slots, serverName, maker, projections }, parts.maxRoomsInMemory);
-  const aliases = new Aliases({ storage, clock: platform.clock, serverName, events, state, memberships });
+  const { clock, log } = platform;
+  const remoteAliases = new RemoteAliases(parts.remote, serverName);
+  const aliases = new Aliases({ storage, clock, serverName, events, state, memberships, remoteAliases });
   const restrictedJoins = new RestrictedJoins(events, memberships);
-  const { log } = platform;
-  const changes = { writer, events, memberships, restrictedJoins, profileOf, serverName, log };
+  const joining = new JoiningRooms();
+  const roomServers = new RoomServers(storage);
+  const receiver = UNFINISHED;
+  const elsewhere = createRoomsElsewhere({ ...parts, receiver, writer, maker, roomServers, joining, signer });
+  const changes = { writer, events, memberships, restrictedJoins, elsewhere, profileOf, serverName, log };
   const membershipChanges = new MembershipChanges(changes);
   const transactions = new SentTransactions(storage);
   const sending = new Sending({
@@ -69,17 +83,22 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     events,
     aliases,
     memberships: membershipChanges,
-    clock: platform.clock,
+    clock,
   });
   const sweeper = createTransactionSweeper(platform, storage);
+  const creation = { writer, maker, aliases, memberships: membershipChanges, profileOf, serverName, platform };
   return {
     sending,
     membershipChanges,
     aliases,
     directory: new RoomDirectory(storage, aliases),
     writer,
+    joining,
     start: () => sweeper.start(),
     stop: () => sweeper.stop(),
-    createRoom: (request) => createRoom(request, { writer, maker, aliases, profileOf, serverName, platform }),
+    createRoom: (request) => createRoom(request, creation),
   };
 }
+
+/** Until there is one. */
+const UNFINISHED = {} as RoomReceiver;

@@ -50,6 +50,9 @@ export interface SendingParts {
   readonly clock: Clock;
 }
 
+/** Aliases of one event that are looked up; a room hardly needs more names. */
+const MAX_ALIASES_OF_EVENT = 50;
+
 /** What no client may redact: the room would break for older servers. */
 const NEVER_REDACTED: ReadonlySet<string> = new Set(['m.room.create', 'm.room.server_acl']);
 
@@ -87,12 +90,14 @@ export class Sending {
     if (event.type === 'm.room.create') {
       throw new MatrixError('M_FORBIDDEN', 'A room has the one m.room.create event that it was made with.');
     }
+    const isAliases = event.type === 'm.room.canonical_alias' && event.stateKey === '';
+    const found = isAliases ? await this.#resolveAliases(event.content) : new Map<JsonValue, string>();
     const sent = this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
       if (event.redacts !== undefined) {
         await loadMembers(event.sender);
         await this.#checkRedaction(room, event, event.redacts);
       }
-      if (event.type === 'm.room.canonical_alias' && event.stateKey === '') await this.#checkAliases(room, event);
+      if (isAliases) checkAliases(room, event, found);
       return {
         events: [event],
         alongside: record && ((transaction, [written]) => written !== undefined && record(transaction, written)),
@@ -129,17 +134,33 @@ export class Sending {
     }
   }
 
-  /** Each alias that is new in the event has to be one, and to lead to this room. */
-  async #checkAliases(room: LoadedRoom, event: NewEvent): Promise<void> {
-    const before = new Set(aliasesIn(stateEvent(room.state, 'm.room.canonical_alias', '')?.content ?? {}));
-    for (const alias of aliasesIn(event.content)) {
-      if (before.has(alias)) continue;
-      if (asRoomAlias(alias) === undefined) {
-        throw new MatrixError('M_INVALID_PARAM', `${JSON.stringify(alias)} is not a room alias.`);
+  /** Where the aliases of an event lead, those that lead nowhere left out. Other servers are asked before the turn. */
+  async #resolveAliases(content: JsonObject): Promise<Map<JsonValue, string>> {
+    const found = new Map<JsonValue, string>();
+    for (const named of aliasesIn(content).slice(0, MAX_ALIASES_OF_EVENT)) {
+      const alias = asRoomAlias(named);
+      if (alias === undefined || found.has(alias)) continue;
+      try {
+        found.set(alias, (await this.#parts.aliases.resolve(alias)).roomId);
+      } catch (error) {
+        // Then it does not lead here as far as anybody can tell.
+        if (!(error instanceof MatrixError)) throw error;
       }
-      if ((await this.#parts.aliases.find(String(alias)))?.roomId !== room.roomId) {
-        throw new MatrixError('M_BAD_ALIAS', `The alias ${alias} does not lead to this room.`);
-      }
+    }
+    return found;
+  }
+}
+
+/** Each alias that is new in the event has to be one, and to lead to this room. */
+function checkAliases(room: LoadedRoom, event: NewEvent, found: ReadonlyMap<JsonValue, string>): void {
+  const before = new Set(aliasesIn(stateEvent(room.state, 'm.room.canonical_alias', '')?.content ?? {}));
+  for (const alias of aliasesIn(event.content)) {
+    if (before.has(alias)) continue;
+    if (asRoomAlias(alias) === undefined) {
+      throw new MatrixError('M_INVALID_PARAM', `${JSON.stringify(alias)} is not a room alias.`);
+    }
+    if (found.get(alias) !== room.roomId) {
+      throw new MatrixError('M_BAD_ALIAS', `The alias ${alias} does not lead to this room.`);
     }
   }
 }

@@ -1,0 +1,154 @@
+import { encodeCanonicalJson } from '@limpet/protocol/canonical-json';
+import { signedTextOf } from '@limpet/protocol/event-id';
+import { serverNameOf } from '@limpet/protocol/identifiers';
+import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
+import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
+import { signaturesOf, verifySignatureOf } from '@limpet/protocol/signing';
+import { RemoteServerError, type RemoteServers } from '../../remote-servers/remote-servers.ts';
+import type { EventMaker, MadeEvent, NewEvent } from '../event-maker.ts';
+import type { LoadedRoom } from '../loaded-room.ts';
+import type { RoomInTurn } from '../room-actor.ts';
+import type { RoomReceiver } from '../room-receiver.ts';
+import type { RoomWriter } from '../room-writer.ts';
+import { STRIPPED_STATE_TYPES } from '../strip-event.ts';
+import { hideUnknownRoom } from '../unknown-room.ts';
+import { clientErrorOf } from './ask-servers.ts';
+import { isUnknownEndpoint } from './handshake.ts';
+
+const INVITE_TIMEOUT_MS = 60_000;
+/** The event with one more signature. */
+const MAX_INVITE_ANSWER_BYTES = 262_144;
+
+export interface RemoteInvitesParts {
+  readonly remote: RemoteServers;
+  readonly receiver: RoomReceiver;
+  readonly writer: RoomWriter;
+  readonly maker: EventMaker;
+}
+
+export interface RemoteInvite {
+  readonly roomId: string;
+  readonly sender: string;
+  readonly target: string;
+  /** The member event. */
+  readonly event: NewEvent;
+}
+
+/** The invite as it was made, and what the invited server is told of the room. */
+interface Draft {
+  readonly made: MadeEvent;
+  readonly room: LoadedRoom;
+  readonly roomState: readonly JsonObject[];
+}
+
+/**
+ * Invites users of other servers: theirs has to sign the invite before it goes into the room.
+ * Specification: server-server API, "Inviting to a room".
+ */
+export class RemoteInvites {
+  readonly #parts: RemoteInvitesParts;
+
+  constructor(parts: RemoteInvitesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The ID of the invite; `undefined` where the user is invited already and `isRepeatable`. Throws M_FORBIDDEN where
+   * the room does not allow it, or the other server.
+   *
+   * The room goes on while the other server is asked: the event is made in the room's turn, and comes back like one of
+   * another server, to where it was made for.
+   */
+  async invite(invite: RemoteInvite, isDone: (turn: RoomInTurn) => boolean): Promise<string | undefined> {
+    const { roomId, sender } = invite;
+    const draft = await this.#draft(invite, isDone);
+    if (draft === undefined) return undefined;
+    const event = await this.#signed(draft, invite);
+    const [reception] = await this.#parts.receiver.receive(roomId, [event], { isToBeSent: true });
+    if (reception?.outcome === 'soft-failed' || reception?.outcome === 'rejected') {
+      throw new MatrixError('M_FORBIDDEN', reception.reason);
+    }
+    if (reception?.outcome === 'missing') throw new Error(`An invite by ${sender} rests on what is not there`);
+    return event.pdu.eventId;
+  }
+
+  async #draft(invite: RemoteInvite, isDone: (turn: RoomInTurn) => boolean): Promise<Draft | undefined> {
+    const { writer, maker } = this.#parts;
+    const { roomId, sender, target } = invite;
+    let draft: Draft | undefined;
+    const decided = writer.change(roomId, async (turn) => {
+      const { room } = turn;
+      await turn.loadMembers(sender, target);
+      draft = undefined;
+      if (isDone(turn)) return { events: [] };
+      const previous = room.extremities.map(({ pdu }) => pdu);
+      const context = { roomId, version: room.record.version, state: room.state, previous };
+      draft = { made: maker.make(invite.event, context), room, roomState: stateToTell(room, sender) };
+      return { events: [] };
+    });
+    await hideUnknownRoom(decided, sender);
+    return draft;
+  }
+
+  async #signed(draft: Draft, { target }: RemoteInvite): Promise<MadeEvent> {
+    const serverName = serverNameOf(target);
+    if (serverName === undefined) throw new Error(`${target} is no user of another server`);
+    try {
+      const answer = await this.#ask(serverName, draft);
+      return await this.#countersigned(draft, serverName, answer);
+    } catch (error) {
+      throw error instanceof RemoteServerError ? clientErrorOf(error) : error;
+    }
+  }
+
+  async #ask(serverName: string, { made, room, roomState }: Draft): Promise<JsonValue> {
+    const { pdu } = made;
+    const { version } = room.record;
+    const put = (api: 'v1' | 'v2', body: JsonObject) =>
+      this.#parts.remote.request(serverName, {
+        method: 'PUT',
+        path: `/_matrix/federation/${api}/invite/${encodeURIComponent(pdu.roomId)}/${encodeURIComponent(pdu.eventId)}`,
+        body,
+        timeoutMs: INVITE_TIMEOUT_MS,
+        maxBytes: MAX_INVITE_ANSWER_BYTES,
+      });
+    const invite_room_state = [...roomState];
+    try {
+      return await put('v2', { room_version: version.id, event: pdu.json, invite_room_state });
+    } catch (error) {
+      // Servers that know no version of rooms but the first two may not know the second version of this, either.
+      if (version.eventIdIsHash || !isUnknownEndpoint(error)) throw error;
+      const answer = await put('v1', { ...pdu.json, unsigned: { invite_room_state } });
+      return Array.isArray(answer) ? (answer[1] ?? null) : answer;
+    }
+  }
+
+  /** Our event with the other server's signatures, and nothing else of what it gave back. */
+  async #countersigned({ made, room }: Draft, serverName: string, answer: JsonValue): Promise<MadeEvent> {
+    const given = isJsonObject(answer) && isJsonObject(answer.event) ? answer.event : {};
+    const theirs = signaturesOf(given, serverName);
+    const { version } = room.record;
+    const ours = isJsonObject(made.pdu.json.signatures) ? made.pdu.json.signatures : {};
+    const signed = Object.fromEntries(theirs.map(({ keyId, signature }) => [keyId, signature]));
+    const json: JsonObject = { ...made.pdu.json, signatures: { ...ours, [serverName]: signed } };
+    const found = await this.#parts.remote.keys.find(
+      theirs.map(({ keyId }) => ({ serverName, keyId, validAt: 'now' })),
+    );
+    const keys = new Map(theirs.flatMap(({ keyId }, index) => (found[index] ? [[keyId, found[index]] as const] : [])));
+    const verdict = verifySignatureOf(serverName, { object: json, text: signedTextOf(json, version), keys });
+    if (!verdict.allowed) throw new RemoteServerError(serverName, 'bad-answer', verdict.reason);
+    return { ...made, pdu: { ...made.pdu, json }, canonicalJson: encodeCanonicalJson(json) };
+  }
+}
+
+/**
+ * What of the room the invited server is told, as whole events, so that it can check them: the create event makes the
+ * room ID. Specification: server-server API, `PUT /invite`, `invite_room_state` (since MSC4311).
+ */
+function stateToTell(room: LoadedRoom, sender: string): JsonObject[] {
+  const keys = STRIPPED_STATE_TYPES.map((type) => stateMapKey(type, ''));
+  const told: (Pdu | undefined)[] = keys.map((key) => room.state.get(key));
+  told.push(room.state.get(stateMapKey('m.room.member', sender)));
+  return told.flatMap((pdu) => (pdu === undefined ? [] : [pdu.json]));
+}
