@@ -11,7 +11,7 @@ export function parseEventJson(text: string): JsonValue {
 }
 
 /** Whether some number has a fraction or an exponent. Text that merely looks like it, inside strings, is skipped. */
-function mayHoldNonInteger(text: string): boolean {
+export function mayHoldNonInteger(text: string): boolean {
   if (!/[0-9][.eE]/.test(text)) {
     return false;
   }

@@ -1,6 +1,8 @@
+import { encodeCanonicalJson } from '@limpet/protocol/canonical-json';
+import { canonicalTextAsWritten } from '@limpet/protocol/canonical-text-as-written';
 import { routePath } from '@limpet/protocol/endpoint';
 import type { JsonValue } from '@limpet/protocol/json';
-import { parseEventJson } from '@limpet/protocol/parse-event-json';
+import { mayHoldNonInteger, parseEventJson } from '@limpet/protocol/parse-event-json';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerKeys } from '../services/remote-servers/remote-servers.ts';
 import { accessTokenOf, authenticate, type Requester, type TokenVerifier } from './authenticate.ts';
@@ -106,7 +108,7 @@ async function verifyServer(request: FastifyRequest, claimed: ClaimedSignature, 
     method: request.method,
     uri: request.raw.url ?? '',
     destination: edge.serverName,
-    content: signedBodyOf(request),
+    content: signedContentOf(request),
   };
   try {
     return await verifyServerSignature(claimed, signed, edge.serverKeys);
@@ -116,10 +118,16 @@ async function verifyServer(request: FastifyRequest, claimed: ClaimedSignature, 
   }
 }
 
-function signedBodyOf(request: FastifyRequest): JsonValue | undefined {
+/** Reads the body, and gives the form of it that was signed. */
+function signedContentOf(request: FastifyRequest): string | undefined {
   const bytes = bytesOf(request);
-  request.signedBody = bytes.length === 0 ? undefined : readJsonBody(bytes, parseEventJson);
-  return request.signedBody;
+  if (bytes.length === 0) {
+    return undefined;
+  }
+  const body = readJsonBody(bytes, parseEventJson);
+  request.signedBody = body;
+  const text = bytes.toString('utf8');
+  return mayHoldNonInteger(text) ? canonicalTextAsWritten(text) : encodeCanonicalJson(body);
 }
 
 function tokenOf(request: FastifyRequest): string | undefined {

@@ -1,6 +1,4 @@
-import { encodeCanonicalJson } from '@limpet/protocol/canonical-json';
 import { asServerName, type ServerName } from '@limpet/protocol/identifiers';
-import type { JsonValue } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import { signedTextOfRequest } from '@limpet/protocol/signed-request';
 import { verifyTextSignature } from '@limpet/protocol/signing';
@@ -25,8 +23,8 @@ export interface SignedRequestParts {
   readonly method: string;
   /** As it stands in the request line. */
   readonly uri: string;
-  /** `undefined` without a body. */
-  readonly content: JsonValue | undefined;
+  /** The canonical form of the body; `undefined` without one. */
+  readonly content: string | undefined;
   readonly destination: string;
 }
 
@@ -61,14 +59,10 @@ export function readServerSignature(rawHeaders: readonly string[], destination: 
 /** Throws M_UNAUTHORIZED where no signature is right, or no key of that server that is valid now made it. */
 export async function verifyServerSignature(
   { origin, signatures }: ClaimedSignature,
-  { content, ...request }: SignedRequestParts,
+  request: SignedRequestParts,
   keys: ServerKeys,
 ): Promise<RequestingServer> {
-  const text = signedTextOfRequest({
-    ...request,
-    origin,
-    content: content === undefined ? undefined : encodeCanonicalJson(content),
-  });
+  const text = signedTextOfRequest({ ...request, origin });
   const found = await keys.find(signatures.map(({ keyId }) => ({ serverName: origin, keyId, validAt: 'now' })));
   if (found.every((key) => key === undefined)) {
     throw unauthorized(`No key of ${origin} that is valid now could be found for this signature.`);

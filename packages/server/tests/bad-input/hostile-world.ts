@@ -1,6 +1,7 @@
 import type { Endpoint } from '@limpet/protocol/endpoint';
 import type { Session } from '../../src/services/accounts/sessions.ts';
 import { createManualWorld } from '../support/manual-world.ts';
+import { createTestPeer, type TestPeer } from '../support/test-peer.ts';
 import {
   createTestServer,
   type Method,
@@ -26,6 +27,8 @@ export interface HostileWorld {
   readonly fields: Readonly<Record<string, unknown>>;
   /** The first path of the endpoint with good values, or these, as they go into a URL. */
   pathOf(endpoint: Endpoint, raw?: Readonly<Record<string, string>>): string;
+  /** Another server, whose key is known. */
+  readonly peer: TestPeer;
   /** Alice's access token. */
   token(): string;
   /** Logs Alice in again and lets her into the room again, where a request took her out. */
@@ -33,8 +36,17 @@ export interface HostileWorld {
 }
 
 export async function createHostileWorld(options: TestServerOptions = {}): Promise<HostileWorld> {
-  const config = { registration: { mode: 'open' }, registration_shared_secret: 'shared secret', ...options.config };
-  const server = await createTestServer({ world: createManualWorld(), ...options, config });
+  const config = {
+    registration: { mode: 'open' },
+    registration_shared_secret: 'shared secret',
+    federation: { well_known_server: 'localhost:8448' },
+    ...options.config,
+  };
+  const peer = createTestPeer('remote.test');
+  const { outboundHttp } = peer;
+  const server = await createTestServer({ world: createManualWorld(), outboundHttp, ...options, config });
+  const { keyId } = peer.signingKey;
+  await server.server.services.remoteServers.keys.find([{ serverName: peer.serverName, keyId, validAt: 'now' }]);
   const [alice, bob] = [await server.createUser('alice'), await server.createUser('bob')];
   const token = alice.accessToken;
   const room = { preset: 'public_chat', room_alias_name: 'room' };
@@ -61,6 +73,8 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     ruleId: '.m.rule.master',
     type: 'org.example.type',
     tag: 'u.tag',
+    keyId: 'ed25519:test',
+    serverName: 'remote.test',
     filterId: '0',
   };
   const fields = {
@@ -106,6 +120,7 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     eventId: String(sent.event_id),
     known: defaults,
     fields,
+    peer,
     pathOf(endpoint, raw = {}) {
       return endpoint.paths[0].replaceAll(/\{([A-Za-z]+)\}/g, (_match, name: string) => {
         return raw[name] ?? encodeURIComponent(defaults[name] ?? 'x');
