@@ -85,6 +85,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     state,
     memberships,
     accountData,
+    older: rooms.older,
     sticky: { isEnabled: config.stickyEvents.enabled, names: stickyNames(config) },
   });
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });

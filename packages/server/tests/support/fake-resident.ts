@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/
 import { trustedPdu } from '@limpet/protocol/parse-pdu';
 import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
 import { findRoomVersion, type RoomVersion } from '@limpet/protocol/room-version';
-import { type SigningKey, signEvent, signingKeyFromSeed } from '@limpet/protocol/signing';
+import { type SigningKey, signEvent, signingKeyFromSeed, signJson } from '@limpet/protocol/signing';
 
 export interface FakeResidentOptions {
   readonly version?: string;
@@ -153,6 +153,13 @@ export class FakeResident {
     return [...chain.values()];
   }
 
+  /** Its keys as it publishes them. */
+  keyResponse(validUntilTs: number): JsonObject {
+    const verify_keys = { [this.key.keyId]: { key: this.key.publicKeyBase64 } };
+    const keys = { server_name: this.serverName, verify_keys, old_verify_keys: {}, valid_until_ts: validUntilTs };
+    return signJson(keys, this.serverName, this.key);
+  }
+
   /** What it says to a request whose path begins with `/_matrix/`. */
   async answer(method: string, url: string, body: JsonObject = {}): Promise<FakeAnswer> {
     const [path = '', query = ''] = url.split('?');
@@ -169,7 +176,8 @@ export class FakeResident {
     { query, body }: { query: URLSearchParams; body: JsonObject },
   ): FakeAnswer {
     if (endpoint === 'event') return this.#event(roomOrEventId);
-    if (endpoint === 'query') return refusal(404, 'M_NOT_FOUND');
+    if (endpoint === 'query') return this.#query(roomOrEventId, query);
+    if (endpoint === 'invite') return this.#sign(body);
     if (roomOrEventId !== this.roomId) return refusal(404, 'M_NOT_FOUND');
     if (endpoint.startsWith('make_')) return this.#template(endpoint.slice('make_'.length), last);
     if (endpoint === 'send_join') return this.#sendJoin(body);
@@ -181,6 +189,16 @@ export class FakeResident {
     if (endpoint === 'backfill') return this.#backfill(query.getAll('v'), Number(query.get('limit')));
     if (endpoint === 'state_ids') return this.#stateIds(query.get('event_id') ?? '');
     return refusal(404, 'M_UNRECOGNIZED');
+  }
+
+  #query(kind: string, query: URLSearchParams): FakeAnswer {
+    if (kind === 'directory' && query.get('room_alias') === `#far:${this.serverName}`) {
+      return { status: 200, body: { room_id: this.roomId, servers: [this.serverName] } };
+    }
+    if (kind === 'profile' && query.get('user_id') === this.creator) {
+      return { status: 200, body: { displayname: 'The owner', 'org.example.colour': 'red' } };
+    }
+    return refusal(404, 'M_NOT_FOUND');
   }
 
   #template(membership: string, userId: string): FakeAnswer {
@@ -219,6 +237,12 @@ export class FakeResident {
       event: signed,
     };
     return { status: 200, body: answer };
+  }
+
+  /** An invite of one of its own users. */
+  #sign(body: JsonObject): FakeAnswer {
+    const version = known(String(body.room_version));
+    return { status: 200, body: { event: signEvent(body.event as JsonObject, version, this.serverName, this.key) } };
   }
 
   #accept(body: JsonObject, answer: JsonObject): FakeAnswer {

@@ -4,6 +4,7 @@ import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import { stateEvent } from '@limpet/protocol/pdu';
 import type { Log } from '../../platform/log.ts';
 import { updateForgotten } from '../../storage/queries/memberships.ts';
+import type { Storage, WriteTransaction } from '../../storage/storage.ts';
 import type { MemberProfile } from '../accounts/profiles.ts';
 import type { NewEvent } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
@@ -29,6 +30,7 @@ const MAX_JOIN_ATTEMPTS = 5;
 export type ProfileOf = (userId: string) => Promise<MemberProfile>;
 
 export interface MembershipChangesParts {
+  readonly storage: Storage;
   readonly writer: RoomWriter;
   readonly events: EventStore;
   readonly memberships: MembershipReader;
@@ -183,21 +185,20 @@ export class MembershipChanges {
 
   /** Throws M_UNKNOWN while the user is in the room, or invited, or was never there. */
   async forget({ roomId, userId }: OwnMembershipRequest): Promise<void> {
-    await this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
+    const isHere = await this.#changeHere(roomId, async ({ room, loadMembers }) => {
       await loadMembers(userId);
-      const membership = membershipIn(room, userId);
-      if (membership !== 'leave' && membership !== 'ban') {
-        const text = membership === undefined ? 'was never in the room' : 'has to leave the room first';
-        throw new MatrixError('M_UNKNOWN', `${userId} ${text}.`);
-      }
-      return {
-        events: [],
-        alongside: (transaction) => {
-          transaction.run(updateForgotten, { roomNid: room.roomNid, userId });
-          transaction.publish({ kind: 'membership', roomId, userId, membership, previous: membership });
-        },
-      };
+      const membership = checkForgettable(userId, membershipIn(room, userId));
+      return { events: [], alongside: (transaction) => forgetIn(transaction, room, { userId, membership }) };
     });
+    if (isHere) return;
+    const room = await this.#parts.events.room(roomId);
+    const record = room === undefined ? undefined : await this.#parts.memberships.of(room, userId);
+    if (room === undefined || record === undefined) throw new UnknownRoom(roomId);
+    const membership = checkForgettable(userId, record.membership);
+    const { nid: roomNid } = room;
+    await this.#parts.storage.write((transaction) =>
+      forgetIn(transaction, { roomId, roomNid }, { userId, membership }),
+    );
   }
 
   /** A membership that a client set as a state event; the content is the client's. The event ID. */
@@ -337,6 +338,21 @@ function isElsewhere({ localJoined, serversIn }: LoadedRoom): boolean {
 
 function neverThere(userId: string): MatrixError {
   return new MatrixError('M_FORBIDDEN', `${userId} was never in the room.`);
+}
+
+function checkForgettable(userId: string, membership: string | undefined): string {
+  if (membership === 'leave' || membership === 'ban') return membership;
+  const text = membership === undefined ? 'was never in the room' : 'has to leave the room first';
+  throw new MatrixError('M_UNKNOWN', `${userId} ${text}.`);
+}
+
+function forgetIn(
+  transaction: WriteTransaction,
+  { roomId, roomNid }: Pick<LoadedRoom, 'roomId' | 'roomNid'>,
+  { userId, membership }: { userId: string; membership: string },
+): void {
+  transaction.run(updateForgotten, { roomNid, userId });
+  transaction.publish({ kind: 'membership', roomId, userId, membership, previous: membership });
 }
 
 /** In the room, or on the way into it. */

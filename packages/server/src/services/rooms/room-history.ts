@@ -7,6 +7,7 @@ import { eventFilterMatches } from './event-filter-matches.ts';
 import type { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
 import type { HistoricalState } from './historical-state.ts';
+import type { OlderHistory } from './older-history.ts';
 import type { RoomAccess } from './room-access.ts';
 import { placeOf, type RoomEvent } from './room-event.ts';
 import type { RoomStateReader } from './room-state.ts';
@@ -16,6 +17,8 @@ import type { TimelineQuery, TimelineReader } from './timeline.ts';
 const MAX_EVENTS_PER_PAGE = 1_000;
 /** How often a page in which this user may see nothing is followed by the next before the answer goes out empty. */
 const MAX_UNSEEN_PAGES = 10;
+/** How often one request waits for another page of other servers, where the user may see little of what they give. */
+const MAX_OLDER_PAGES = 3;
 /** Events read at once where most of them may turn out to be hidden. */
 const MIN_PAGE_AFTER_UNSEEN = 200;
 
@@ -27,6 +30,7 @@ interface RoomHistoryParts {
   readonly history: HistoricalState;
   readonly sight: EventSight;
   readonly accountData: AccountDataReader;
+  readonly older: OlderHistory;
 }
 
 /** What a client's filter asks of history: which events, and the member events of their senders alone. */
@@ -64,6 +68,11 @@ export interface EventContext {
   readonly state: readonly RoomEvent[];
 }
 
+interface VisiblePage {
+  readonly events: readonly RoomEvent[];
+  readonly next: number | undefined;
+}
+
 /** Reads the past of a room for one of its viewers. Specification: client-server API, "Room participation". */
 export class RoomHistory {
   readonly #parts: RoomHistoryParts;
@@ -83,7 +92,11 @@ export class RoomHistory {
       ? { after: query.to ?? Number.MIN_SAFE_INTEGER, before: from + 1 }
       : { after: from, before: Math.min(query.to ?? newest, newest) + 1 };
     const limit = Math.min(query.limit, MAX_EVENTS_PER_PAGE);
-    const page = await this.#visiblePage(access, { room: access.room, ...stretch, limit, direction, filter });
+    const stretchQuery = { room: access.room, ...stretch, limit, direction, filter };
+    const page =
+      isBackwards && query.to === undefined
+        ? await this.#pageWithOlder(access, stretchQuery)
+        : await this.#visiblePage(access, stretchQuery);
     const state = filter?.lazyLoadMembers === true ? await this.#sendersOf(page.events) : [];
     const end = page.next === undefined || !isBackwards ? page.next : page.next - 1;
     return { events: page.events, start: from, end, state };
@@ -111,7 +124,7 @@ export class RoomHistory {
     const stretch = { room: access.room, filter };
     const newest = await this.#newestIndex(access);
     const [before, after] = await Promise.all([
-      this.#shownPage(access, {
+      this.#shownPageWithOlder(access, {
         ...stretch,
         after: Number.MIN_SAFE_INTEGER,
         before: index,
@@ -150,11 +163,18 @@ export class RoomHistory {
     return this.#shownTo(access.userId, page.events);
   }
 
+  async #shownPageWithOlder(access: RoomAccess, query: TimelineQuery): Promise<RoomEvent[]> {
+    const { older, timeline } = this.#parts;
+    if (query.limit < 1) return [];
+    const page = await timeline.page(query);
+    const shown = await this.#shownTo(access.userId, page.events);
+    if (page.next !== undefined || shown.length >= query.limit || access.joined === undefined) return shown;
+    if (!(await older.hasMore(access.room)) || !(await older.bring(access.room))) return shown;
+    return this.#shownPage(access, query);
+  }
+
   /** Goes over what the user may not see, for a while. */
-  async #visiblePage(
-    access: RoomAccess,
-    query: TimelineQuery,
-  ): Promise<{ events: readonly RoomEvent[]; next: number | undefined }> {
+  async #visiblePage(access: RoomAccess, query: TimelineQuery): Promise<VisiblePage> {
     let rest = query;
     for (let pages = 1; ; pages += 1) {
       const page = await this.#parts.timeline.page(rest);
@@ -167,6 +187,23 @@ export class RoomHistory {
       const limit = Math.max(query.limit, MIN_PAGE_AFTER_UNSEEN);
       const isBackwards = query.direction === 'backwards';
       rest = isBackwards ? { ...rest, limit, before: page.next } : { ...rest, limit, after: page.next };
+    }
+  }
+
+  /**
+   * Goes on to what only other servers have, for who is in the room, where what is here ends before the page is full.
+   */
+  async #pageWithOlder(access: RoomAccess, query: TimelineQuery): Promise<VisiblePage> {
+    const { older, events } = this.#parts;
+    const { room, joined } = access;
+    for (let pages = 0; ; pages++) {
+      const page = await this.#visiblePage(access, query);
+      if (page.next !== undefined || joined === undefined || !(await older.hasMore(room))) return page;
+      const isFull = page.events.length >= query.limit || pages >= MAX_OLDER_PAGES;
+      if (!isFull && (await older.bring(room))) continue;
+      const [first] = await events.forwards({ ...query, after: Number.MIN_SAFE_INTEGER, limit: 1 });
+      // There is more, and the client may come back for it.
+      return { ...page, next: first === undefined ? query.before : placeOf(first).roomIndex };
     }
   }
 

@@ -5,6 +5,7 @@ import { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
 import { HistoricalState } from './historical-state.ts';
 import type { MembershipReader } from './membership-reader.ts';
+import type { OlderHistory } from './older-history.ts';
 import { PartingEvents } from './parting-events.ts';
 import type { StickyPresentation } from './present-event.ts';
 import { RoomDoor } from './room-access.ts';
@@ -25,6 +26,7 @@ export interface RoomReadingParts {
   readonly memberships: MembershipReader;
   readonly accountData: AccountDataReader;
   readonly sticky: StickyPresentation;
+  readonly older: OlderHistory;
 }
 
 /** The reading side of rooms, put together. */

@@ -8,11 +8,13 @@ import { Aliases } from './aliases.ts';
 import { createRoom } from './create-room.ts';
 import { EventMaker } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
+import { Backfill } from './joining/backfill.ts';
 import { RemoteAliases } from './joining/remote-aliases.ts';
 import { createRoomsElsewhere } from './joining/rooms-elsewhere.ts';
 import { JoiningRooms } from './joining-rooms.ts';
 import { MembershipChanges, type ProfileOf } from './membership-changes.ts';
 import type { Memberships } from './memberships.ts';
+import type { OlderHistory } from './older-history.ts';
 import type { Projection } from './projection.ts';
 import { RestrictedJoins } from './restricted-joins.ts';
 import { RoomDirectory } from './room-directory.ts';
@@ -53,6 +55,8 @@ export interface RoomsService {
   readonly writer: RoomWriter;
   /** Which rooms are being joined over other servers. */
   readonly joining: JoiningRooms;
+  /** For who reads further back than what is here. */
+  readonly older: OlderHistory;
   /** Begins to forget old transaction IDs, until `stop`. */
   start(): void;
   stop(): Promise<void>;
@@ -74,7 +78,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const roomServers = new RoomServers(storage);
   const receiver = UNFINISHED;
   const elsewhere = createRoomsElsewhere({ ...parts, receiver, writer, maker, roomServers, joining, signer });
-  const changes = { writer, events, memberships, restrictedJoins, elsewhere, profileOf, serverName, log };
+  const changes = { storage, writer, events, memberships, restrictedJoins, elsewhere, profileOf, serverName, log };
   const membershipChanges = new MembershipChanges(changes);
   const transactions = new SentTransactions(storage);
   const sending = new Sending({
@@ -94,6 +98,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     directory: new RoomDirectory(storage, aliases),
     writer,
     joining,
+    older: new Backfill({ ...parts, receiver, roomServers }),
     start: () => sweeper.start(),
     stop: () => sweeper.stop(),
     createRoom: (request) => createRoom(request, creation),
