@@ -14,12 +14,18 @@ import { syncRoutes } from './http/client-api/sync.ts';
 import { toDeviceRoutes } from './http/client-api/to-device.ts';
 import { typingRoutes } from './http/client-api/typing.ts';
 import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
+import { backfillRoutes } from './http/federation-api/backfill.ts';
+import { federationEventRoutes } from './http/federation-api/events.ts';
+import { federationMembershipRoutes } from './http/federation-api/memberships.ts';
 import { openIdUserRoutes } from './http/federation-api/openid.ts';
+import { publicRoomRoutes } from './http/federation-api/public-rooms.ts';
+import { queryRoutes } from './http/federation-api/queries.ts';
 import { federationInformationRoutes } from './http/federation-api/server-information.ts';
 import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
 import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
 import type { Route } from './http/route.ts';
+import type { Clock } from './platform/clock.ts';
 import { composeServices, type ServiceParts, type Services, stopServices } from './services.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -66,7 +72,9 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     serverKeys: services.remoteServers.keys,
   };
   const routesServed = (serves: ListenerConfig['serves']): Route[] =>
-    serves.flatMap((api) => routesOf(api, { config, services, rateLimits, storage: parts.storage }));
+    serves.flatMap((api) =>
+      routesOf(api, { config, services, rateLimits, storage: parts.storage, clock: platform.clock }),
+    );
   const apps: FastifyInstance[] = [];
   let everything: FastifyInstance | undefined;
 
@@ -117,16 +125,13 @@ interface RouteParts {
   readonly services: Services;
   readonly rateLimits: RateLimits;
   readonly storage: Storage;
+  readonly clock: Clock;
 }
 
 /** All routes of one of the two APIs. A chapter of the specification has a file; it is added here. */
-function routesOf(
-  api: ListenerConfig['serves'][number],
-  { config, services, rateLimits, storage }: RouteParts,
-): Route[] {
-  if (api === 'federation') {
-    return config.federation.enabled ? federationRoutes({ config, services, rateLimits, storage }) : [];
-  }
+function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Route[] {
+  const { config, services, rateLimits, storage } = parts;
+  if (api === 'federation') return config.federation.enabled ? federationRoutes(parts) : [];
   const { accounts, rooms, reading, ephemeral, encryption, sync } = services;
   const { databaseTag } = storage;
   const current = () => storage.stream.current();
@@ -146,7 +151,16 @@ function routesOf(
 }
 
 /** What other servers ask. Nothing of it is there when federation is off. */
-function federationRoutes({ config, services }: RouteParts): Route[] {
-  const { accounts, remoteServers } = services;
-  return [...federationInformationRoutes({ ownKeys: remoteServers.ownKeys, config }), ...openIdUserRoutes(accounts)];
+function federationRoutes({ config, services, clock }: RouteParts): Route[] {
+  const { accounts, remoteServers, resident } = services;
+  const events = { resident, serverName: config.serverName, clock };
+  return [
+    ...federationInformationRoutes({ ownKeys: remoteServers.ownKeys, config }),
+    ...openIdUserRoutes(accounts),
+    ...federationMembershipRoutes({ resident }),
+    ...federationEventRoutes(events),
+    ...backfillRoutes(events),
+    ...queryRoutes(resident),
+    ...publicRoomRoutes(resident),
+  ];
 }

@@ -7,6 +7,7 @@ import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
 import { Encryption } from './services/encryption/encryption.ts';
 import { Ephemeral } from './services/ephemeral/ephemeral.ts';
+import { createResident, type Resident } from './services/federation-inbound/resident/resident.ts';
 import { createPush, type Push } from './services/push/push.ts';
 import type { PushRules } from './services/push/push-rules.ts';
 import { createRemoteServers, type RemoteServersService } from './services/remote-servers/create-remote-servers.ts';
@@ -38,6 +39,7 @@ export interface Services {
   readonly pushRules: PushRules;
   readonly stickySweeper: RowSweeper;
   readonly sync: SyncService;
+  readonly resident: Resident;
 }
 
 export interface ServiceParts {
@@ -98,6 +100,8 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   rooms.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
   const sync = composeSync(parts, { events, state, memberships, reading, push, ephemeral, encryption, sticky });
+  const { profiles } = accounts;
+  const resident = createResident({ ...parts, serverName, profiles, events, state, memberships, rooms, reading });
   const { rules: pushRules } = push;
   return {
     accounts,
@@ -111,6 +115,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     pushRules,
     stickySweeper,
     sync,
+    resident,
   };
 }
 

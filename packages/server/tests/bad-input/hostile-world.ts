@@ -76,6 +76,7 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     keyId: 'ed25519:test',
     serverName: 'remote.test',
     filterId: '0',
+    queryType: 'weather',
   };
   const fields = {
     user_id: bob.userId,

@@ -17,6 +17,7 @@ import { RoomViews } from './room-views.ts';
 import { ServerSight } from './server-sight.ts';
 import type { TimelineReader } from './timeline.ts';
 import { TimelinePages } from './timeline-pages.ts';
+import { UsersOfServers } from './users-of-servers.ts';
 
 export interface RoomReadingParts {
   readonly storage: Storage;
@@ -38,6 +39,7 @@ export interface RoomReading {
   readonly history: RoomHistory;
   readonly states: RoomStateViews;
   readonly serverSight: ServerSight;
+  readonly usersOfServers: UsersOfServers;
 }
 
 export function createRoomReading(parts: RoomReadingParts): RoomReading {
@@ -46,6 +48,7 @@ export function createRoomReading(parts: RoomReadingParts): RoomReading {
   const partings = new PartingEvents(events, past);
   const sight = new EventSight({ ...parts, history: past, partings, stickyEnabled: parts.sticky.isEnabled });
   const timeline = new TimelinePages(storage, events);
+  const usersOfServers = new UsersOfServers(storage);
   const door = new RoomDoor({ ...parts, partings });
   return {
     rooms: new RoomViews({ ...parts, history: past, sight }),
@@ -54,6 +57,7 @@ export function createRoomReading(parts: RoomReadingParts): RoomReading {
     door,
     history: new RoomHistory({ ...parts, timeline, history: past, sight }),
     states: new RoomStateViews({ ...parts, timeline, history: past, sight }),
-    serverSight: new ServerSight({ ...parts, history: past, stickyEnabled: parts.sticky.isEnabled }),
+    serverSight: new ServerSight({ ...parts, history: past, usersOfServers, stickyEnabled: parts.sticky.isEnabled }),
+    usersOfServers,
   };
 }

@@ -1,18 +1,16 @@
 import type { JsonObject, JsonValue } from '@limpet/protocol/json';
 import { contentOf, type Pdu, stateEvent, stateMapKey } from '@limpet/protocol/pdu';
 import { createCache } from '../../cache/create-cache.ts';
-import { selectUsersOfServer } from '../../storage/queries/memberships.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { historyVisibilityOf } from './history-visibility.ts';
 import type { MembershipReader } from './membership-reader.ts';
 import { allowedRoomIds } from './restricted-joins.ts';
 import type { RoomRecord } from './room-event.ts';
 import type { RoomStateReader } from './room-state.ts';
+import type { UsersOfServers } from './users-of-servers.ts';
 
 /** Rooms whose summary is kept in memory, at some 500 bytes each. */
 const MAX_CACHED_SUMMARIES = 10_000;
-/** Users of ours that are looked at to learn whether one of them is in a room; those who are come first. */
-const MAX_OWN_USERS = 1;
 
 /** What the directory and spaces tell of a room to those who are not in it. */
 export interface RoomSummary {
@@ -49,6 +47,7 @@ interface RoomSummariesParts {
   readonly serverName: string;
   readonly state: RoomStateReader;
   readonly memberships: MembershipReader;
+  readonly usersOfServers: UsersOfServers;
 }
 
 /** Reads summaries of rooms, and keeps them until something happens in the room. */
@@ -85,11 +84,8 @@ export class RoomSummaries {
   }
 
   /** Whether somebody of this server is joined to the room. */
-  async isResident(room: RoomRecord): Promise<boolean> {
-    const { storage, serverName } = this.#parts;
-    const ending = `%:${serverName}`;
-    const rows = await storage.read(selectUsersOfServer, { roomNid: room.nid, ending, limit: MAX_OWN_USERS });
-    return rows.some((row) => row.membership === 'join');
+  isResident(room: RoomRecord): Promise<boolean> {
+    return this.#parts.usersOfServers.isAnyJoined(room, this.#parts.serverName);
   }
 
   /** The summary as answers have it. */

@@ -1,5 +1,4 @@
 import type { Clock } from '../../platform/clock.ts';
-import { selectUsersOfServer } from '../../storage/queries/memberships.ts';
 import { selectServerInRoom } from '../../storage/queries/room-servers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { StreamPlace } from '../../storage/stream.ts';
@@ -8,17 +7,13 @@ import { type HistoryVisibility, historyVisibilityOf, maySee, membershipOf } fro
 import type { Membership } from './membership-reader.ts';
 import type { RoomEvent, RoomRecord } from './room-event.ts';
 import { stickyEndOf } from './sticky-end.ts';
-
-/**
- * Users of one server whose memberships at an event are looked at, those first that are in the room longest. Beyond
- * them a server with more users sees less than it might, never more.
- */
-const MAX_USERS_LOOKED_AT = 100;
+import type { UsersOfServers } from './users-of-servers.ts';
 
 export interface ServerSightParts {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly history: HistoricalState;
+  readonly usersOfServers: UsersOfServers;
   /** A6: with the feature off a sticky event is seen like any other. */
   readonly stickyEnabled: boolean;
 }
@@ -35,7 +30,8 @@ interface SeenAt {
 /**
  * Decides which events another server may see: those that some user of it may see (`history-visibility.ts` has the
  * rule). As few reads as the rule allows: one for how the server stands to the room, one for the visibility at all
- * events, and those of the memberships only where these two leave it open.
+ * events, and those of the memberships only where these two leave it open. Of a server with very many users not all
+ * are looked at: it may see less than it should, never more.
  */
 export class ServerSight {
   readonly #parts: ServerSightParts;
@@ -52,10 +48,12 @@ export class ServerSight {
   }
 
   /** Those of the events that this server may see as they are. What it may not see it gets redacted. */
-  async visibleTo(serverName: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<ReadonlySet<RoomEvent>> {
+  async visibleTo(
+    serverName: string,
+    standing: ServerStanding,
+    events: readonly RoomEvent[],
+  ): Promise<ReadonlySet<RoomEvent>> {
     const seen = new Set<RoomEvent>();
-    const standing = await this.standing(room, serverName);
-    if (standing === undefined) return seen;
     if (standing.isIn) this.#takeSticky(events, seen);
     const open = this.#takeOutliers(events, { standing, seen });
     if (open.length === 0) return seen;
@@ -118,14 +116,12 @@ export class ServerSight {
   async #membershipsAt(serverName: string, places: readonly SeenAt[]): Promise<Map<number, readonly Membership[]>> {
     const [first] = places;
     if (first === undefined) return new Map();
-    const rows = await this.#parts.storage.read(selectUsersOfServer, {
-      roomNid: first.event.room.nid,
-      ending: `%:${serverName}`,
-      limit: MAX_USERS_LOOKED_AT,
-    });
-    const users = rows.map((row) => row.user_id).filter((userId) => userId.endsWith(`:${serverName}`));
+    const users = await this.#parts.usersOfServers.of(first.event.room, serverName);
     const snapshotNids = [...new Set(places.map(({ snapshotNid }) => snapshotNid))];
-    return this.#parts.history.membershipsOf(snapshotNids, users);
+    return this.#parts.history.membershipsOf(
+      snapshotNids,
+      users.map(({ userId }) => userId),
+    );
   }
 }
 

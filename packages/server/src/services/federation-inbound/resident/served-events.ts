@@ -1,0 +1,73 @@
+import { encodeCanonicalJson } from '@limpet/protocol/canonical-json';
+import { redactJson } from '@limpet/protocol/redaction';
+import type { Storage } from '../../../storage/storage.ts';
+import { eventByTime, type TimedEvent } from '../../rooms/event-by-time.ts';
+import type { EventStore } from '../../rooms/event-store.ts';
+import type { RoomEvent } from '../../rooms/room-event.ts';
+import type { ServerSight, ServerStanding } from '../../rooms/server-sight.ts';
+import { notInRoom, type RoomGate } from './room-gate.ts';
+import { unknownEvent } from './state-answers.ts';
+
+interface ServedEventsParts {
+  readonly storage: Storage;
+  readonly events: EventStore;
+  readonly sight: ServerSight;
+  readonly gate: RoomGate;
+}
+
+/** Who looks at the events of a room. */
+interface Viewer {
+  readonly serverName: string;
+  readonly standing: ServerStanding;
+}
+
+/** Gives events to other servers, as far as each of them may see them. */
+export class ServedEvents {
+  readonly #parts: ServedEventsParts;
+
+  constructor(parts: ServedEventsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * One event. Specification: server-server API, `GET /event/{eventId}`. Throws M_NOT_FOUND for one that is not known
+   * or was rejected, and for every server that is not in its room: nobody shall learn which events there are.
+   */
+  async event(eventId: string, serverName: string): Promise<string> {
+    const { events, sight, gate } = this.#parts;
+    const event = (await events.byIds([eventId])).get(eventId);
+    if (event === undefined || event.isRejected) throw unknownEvent(eventId);
+    const standing = await sight.standing(event.room, serverName);
+    if (standing === undefined) throw unknownEvent(eventId);
+    await gate.checkAcl(event.room, serverName);
+    const [text] = await this.texts([event], { serverName, standing });
+    if (text === undefined) throw unknownEvent(eventId);
+    return text;
+  }
+
+  /**
+   * The texts of events of one room, in their order. What the server may not see it gets redacted, which leaves how the
+   * events hang together; from a room that it left, not at all.
+   */
+  async texts(events: readonly RoomEvent[], { serverName, standing }: Viewer): Promise<string[]> {
+    const seen = await this.#parts.sight.visibleTo(serverName, standing, events);
+    return events.flatMap((event) => {
+      const { json } = event.pdu;
+      if (seen.has(event)) return [encodeCanonicalJson(json)];
+      return standing.isIn ? [encodeCanonicalJson(redactJson(json, event.room.version))] : [];
+    });
+  }
+
+  /** Specification: server-server API, `GET /timestamp_to_event/{roomId}`. Throws M_FORBIDDEN, M_NOT_FOUND. */
+  async byTime(
+    roomId: string,
+    serverName: string,
+    wanted: { readonly ts: number; readonly direction: 'f' | 'b' },
+  ): Promise<TimedEvent> {
+    const { room, standing } = await this.#parts.gate.enter(roomId, serverName);
+    if (!standing.isIn) throw notInRoom(serverName);
+    const found = await eventByTime(this.#parts.storage, room, wanted);
+    if (found === undefined) throw unknownEvent('of that time');
+    return found;
+  }
+}
