@@ -77,6 +77,11 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     memberships,
     projections: [createStickyProjection(stickyRooms), push.projection],
     profileOf: async (userId) => accounts.profiles.memberProfile(parseUserId(userId)),
+    receiving: {
+      stickyBurst: config.stickyEvents.receivedBurst,
+      stickyPerSecond: config.stickyEvents.receivedPerSecond,
+      maxExtremities: config.federation.maxExtremities,
+    },
   });
   withRooms(rooms);
   const { accountData } = accounts;
@@ -97,7 +102,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await ephemeral.start();
   stickySweeper.start();
   accounts.openIdTokens.start();
-  rooms.start();
+  await rooms.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
   const sync = composeSync(parts, { events, state, memberships, reading, push, ephemeral, encryption, sticky });
   const { profiles } = accounts;

@@ -111,6 +111,14 @@ export const SETTINGS = {
           'networks.',
         default: false,
       }),
+      max_extremities: integer({
+        description:
+          'How many ends the event graph of a room may have before the server brings them together with an event ' +
+          'of its own.',
+        minimum: 1,
+        maximum: 20,
+        default: 10,
+      }),
       servers: mapping(
         serverName({ description: 'A server name.' }),
         url(['https', 'http'], { description: 'Where it is.' }),
@@ -143,6 +151,20 @@ export const SETTINGS = {
         description: 'Most sticky events in one `/sync` response; the rest follow in the next.',
         minimum: 1,
         maximum: 1000,
+        default: 100,
+      }),
+      received_burst: integer({
+        description:
+          'Sticky events that one server may bring into one room at once. What goes beyond is kept, and shown to ' +
+          'clients a little later.',
+        minimum: 1,
+        maximum: 1_000_000,
+        default: 10_000,
+      }),
+      received_per_second: integer({
+        description: 'How many of them are shown a second from then on.',
+        minimum: 1,
+        maximum: 100_000,
         default: 100,
       }),
       stable_names: flag({

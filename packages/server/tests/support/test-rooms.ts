@@ -50,6 +50,7 @@ export function createTestRooms(storage: Storage, options: TestRoomsOptions = {}
     state,
     memberships,
     projections,
+    receiving: { stickyBurst: 1_000, stickyPerSecond: 100, maxExtremities: 10 },
     ...(options.maxRoomsInMemory === undefined ? {} : { maxRoomsInMemory: options.maxRoomsInMemory }),
     profileOf: async (userId) => ({ displayName: userId.slice(1, -5), avatarUrl: undefined }),
   });

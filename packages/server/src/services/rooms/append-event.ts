@@ -80,7 +80,7 @@ export function appendEvent(
 }
 
 /** State before the event: the last snapshot, or the next one where state has changed since. */
-function writeSnapshot(transaction: WriteTransaction, room: LoadedRoom): SnapshotPiece | undefined {
+export function writeSnapshot(transaction: WriteTransaction, room: LoadedRoom): SnapshotPiece | undefined {
   const { path, beyond } = room.current;
   if (path.length > 0 && beyond.size === 0) return undefined;
   const next =

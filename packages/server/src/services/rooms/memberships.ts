@@ -122,6 +122,10 @@ export class Memberships implements MembershipReader {
         this.#adjustCounts(change);
       } else if (change.kind === 'event' && change.type === 'm.room.member' && change.stateKey !== undefined) {
         this.#forgetUser(change.stateKey);
+      } else if (change.kind === 'room-server') {
+        // A room that was just entered over another server has members that nobody told of one by one.
+        this.#counts.delete(change.roomId);
+        this.#counting.delete(change.roomId);
       }
     }
   }

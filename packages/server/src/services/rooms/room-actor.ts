@@ -2,12 +2,16 @@ import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
 import { type Committed, ExpectationFailed, StaleBatch, type WriteTransaction } from '../../storage/storage.ts';
 import { type Appended, type Arrival, appendEvent, EXTREMITY_EXPECTATION } from './append-event.ts';
-import type { EventMaker, MadeEvent, NewEvent } from './event-maker.ts';
+import type { EventContext, EventMaker, MadeEvent, NewEvent } from './event-maker.ts';
 import { loadMembers, loadSnapshotPieces, type RoomSources } from './load-room.ts';
 import type { LoadedRoom } from './loaded-room.ts';
 import type { Projection } from './projection.ts';
+import { appendPlanned } from './receiving/append-planned.ts';
+import { appendReleased } from './receiving/append-released.ts';
+import type { PlannedArrival } from './receiving/planned-arrival.ts';
 import type { RoomEvent } from './room-event.ts';
-import { SLOT_EXPECTATION } from './slot-table.ts';
+import { SLOT_EXPECTATION, type Slot } from './slot-table.ts';
+import { identityOf } from './state-ref.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** Requests of one room that may wait, for their turn or for the disk. */
@@ -20,6 +24,8 @@ const MAX_KEPT_ENTRIES = 64;
 export interface RoomActorParts extends RoomSources {
   readonly maker: EventMaker;
   readonly projections: readonly Projection[];
+  /** Told after each write that went well; it must not throw and must not take long: note and begin. */
+  readonly afterWrite: (room: LoadedRoom, written: { readonly hasNewState: boolean }) => void;
 }
 
 /** What a request decided to do to the room. */
@@ -28,6 +34,10 @@ export interface Decision {
   readonly made?: readonly MadeEvent[];
   /** In the order they are sent; all or none. None is a decision too. */
   readonly events: readonly NewEvent[];
+  /** Events from elsewhere, planned on the room as it is in this turn; `events` are none then. */
+  readonly planned?: readonly PlannedArrival[];
+  /** Events that were kept back and get their place in the timeline now; they come last. */
+  readonly released?: readonly RoomEvent[];
   /** Further rows of the same batch; `events` are those above as they are written. */
   readonly alongside?: ((transaction: WriteTransaction, events: readonly RoomEvent[]) => void) | undefined;
 }
@@ -40,6 +50,8 @@ export interface RoomInTurn {
   readonly room: LoadedRoom;
   /** Has to be called before the member events of these users are looked at. */
   loadMembers(...userIds: readonly string[]): Promise<void>;
+  /** An event of a user of this server, made now. Throws as `EventMaker.make`. */
+  make(event: NewEvent, context: EventContext): MadeEvent;
 }
 
 /** This actor has seen a write fail; another one has to decide. */
@@ -121,11 +133,15 @@ export class RoomActor {
     try {
       if (this.#isOutdated) throw new RoomOutdated();
       if (this.room.knownMembers.size > MAX_LOADED_MEMBERS) await this.#forgetMembers();
-      const decision = await decide({ room: this.room, loadMembers: (...userIds) => this.#loadMembers(userIds) });
+      const decision = await decide({
+        room: this.room,
+        loadMembers: (...userIds) => this.#loadMembers(userIds),
+        make: (event, context) => this.#parts.maker.make(event, context),
+      });
       if (isNothing(decision)) return undefined;
       const arrivals = await this.#makeAll(decision);
       if (this.#isOutdated) throw new RoomOutdated();
-      return { committed: this.#write(arrivals, decision.alongside) };
+      return { committed: this.#write(arrivals, decision) };
     } finally {
       this.#turns.leave();
     }
@@ -148,7 +164,7 @@ export class RoomActor {
       previous = [one.pdu];
       if (one.pdu.stateKey !== undefined && !isOne) state.set(stateMapKey(one.pdu.type, one.pdu.stateKey), one.pdu);
     }
-    await loadSnapshotPieces(this.room.current, arrivals.length, storage);
+    await loadSnapshotPieces(this.room.current, arrivals.length + 1, storage);
     return arrivals;
   }
 
@@ -162,37 +178,43 @@ export class RoomActor {
     return { ...made, slot, redacts: target };
   }
 
-  #write(arrivals: readonly Arrival[], alongside: Decision['alongside']): Promise<Committed<readonly RoomEvent[]>> {
+  #write(arrivals: readonly Arrival[], decision: Decision): Promise<Committed<readonly RoomEvent[]>> {
+    const { alongside, planned = [], released = [] } = decision;
     const appended: Appended[] = [];
     let isBegun = false;
     const build = (transaction: WriteTransaction) => {
       isBegun = true;
-      for (const arrival of arrivals) {
-        const one = appendEvent(transaction, this.room, arrival, this.#parts);
-        appended.push(one);
-        this.#remember(one);
-      }
+      const batch = new Map<string, RoomEvent>();
+      const parts = { ...this.#parts, batch };
+      for (const plan of planned) appended.push(appendPlanned(transaction, this.room, plan, parts));
+      for (const arrival of arrivals) appended.push(appendEvent(transaction, this.room, arrival, this.#parts));
+      for (const event of released) appended.push(appendReleased(transaction, this.room, event, this.#parts));
+      for (const one of appended) this.#remember(one);
       const events = appended.map((one) => one.event);
       alongside?.(transaction, events);
       return events;
     };
+    const before = this.room.current;
     const committed = this.#parts.storage.write(build, { lane: this.room.roomId });
-    const before = this.#lastWrite;
+    const hasNewState = planned.length + arrivals.length > 0 && identityOf(before) !== identityOf(this.room.current);
+    const slots = [...arrivals, ...planned].flatMap(({ slot }) => slot ?? []);
+    const lastWrite = this.#lastWrite;
     const settled = committed.then(
       () => {
-        for (const { slot } of arrivals) if (slot !== undefined) slot.isCommitted = true;
+        for (const slot of slots) slot.isCommitted = true;
         for (const snapshot of appended.flatMap(({ snapshots }) => snapshots)) {
           if (snapshot.entries !== undefined && snapshot.entries.size > MAX_KEPT_ENTRIES) snapshot.entries = undefined;
         }
+        this.#parts.afterWrite(this.room, { hasNewState });
       },
       (error) => {
         const isSlotTaken = error instanceof ExpectationFailed && error.expectation === SLOT_EXPECTATION;
-        if (isSlotTaken) this.#forgetSlots(arrivals);
+        if (isSlotTaken) this.#forgetSlots(slots);
         if (isBegun) this.#fail(appended);
       },
     );
     // One that the storage did not take at all ends before those that wait.
-    this.#lastWrite = settled.then(() => before);
+    this.#lastWrite = settled.then(() => lastWrite);
     return committed;
   }
 
@@ -202,8 +224,8 @@ export class RoomActor {
     if (redacted !== undefined) this.#parts.events.remember(redacted);
   }
 
-  #forgetSlots(arrivals: readonly Arrival[]): void {
-    for (const { slot } of arrivals) if (slot !== undefined && !slot.isCommitted) this.#parts.slots.forget(slot);
+  #forgetSlots(slots: readonly Slot[]): void {
+    for (const slot of slots) if (!slot.isCommitted) this.#parts.slots.forget(slot);
   }
 
   #fail(appended: readonly Appended[]): void {
@@ -247,6 +269,6 @@ function usersNamedBy({ sender, type, stateKey, content }: NewEvent): string[] {
   return typeof authorisingUser === 'string' ? [sender, stateKey, authorisingUser] : [sender, stateKey];
 }
 
-function isNothing({ made = [], events, alongside }: Decision): boolean {
-  return made.length + events.length === 0 && alongside === undefined;
+function isNothing({ made = [], events, planned = [], released = [], alongside }: Decision): boolean {
+  return made.length + events.length + planned.length + released.length === 0 && alongside === undefined;
 }

@@ -47,7 +47,7 @@ export interface ReceiveOptions {
    * events are here, as outliers at least.
    */
   readonly stateBefore?: readonly string[];
-  /** The events were handed to this server alone, which has to tell the others in the room: `send_join` and its like. */
+  /** The events were handed to this server alone, which has to tell the others: `send_join` and its like. */
   readonly isToBeSent?: boolean;
 }
 

@@ -1,3 +1,4 @@
+import { MAX_PREV_EVENTS } from '@limpet/protocol/parse-pdu';
 import { insertRoom } from '../../storage/queries/event-graph.ts';
 import type { WriteTransaction } from '../../storage/storage.ts';
 import type { MadeEvent, NewEvent } from './event-maker.ts';
@@ -11,6 +12,8 @@ import { UnknownRoom } from './unknown-room.ts';
 const MAX_ROOMS = 2_000;
 /** How often one request is decided when others' failed writes take the ground from under it. */
 const MAX_DECISIONS = 3;
+/** Events that bring ends of the graph together before one request, each up to MAX_PREV_EVENTS of them. */
+const MAX_MERGES = 50;
 
 /** A room that is about to be: everything it begins with, the create event first. */
 export interface RoomToCreate {
@@ -20,6 +23,13 @@ export interface RoomToCreate {
   readonly events: readonly NewEvent[];
   /** Further rows of the same batch. */
   readonly alongside: (transaction: WriteTransaction) => void;
+}
+
+/** Who looks after rooms once they have changed. */
+export interface RoomWatcher {
+  readonly afterWrite: RoomActorParts['afterWrite'];
+  /** Brings ends of the graph together by an event of this server. */
+  mergeEnds(roomId: string): Promise<void>;
 }
 
 /** An actor, or one that is being loaded. */
@@ -35,8 +45,10 @@ export class RoomWriter {
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
 
-  constructor(parts: RoomActorParts, maxRooms = MAX_ROOMS) {
-    this.#parts = parts;
+  #watcher: RoomWatcher | undefined;
+
+  constructor(parts: Omit<RoomActorParts, 'afterWrite'>, maxRooms = MAX_ROOMS) {
+    this.#parts = { ...parts, afterWrite: (room, written) => this.#watcher?.afterWrite(room, written) };
     this.#maxRooms = maxRooms;
   }
 
@@ -45,15 +57,51 @@ export class RoomWriter {
    * again when a write that it rested on failed. Throws M_NOT_FOUND for a room that is not known here.
    */
   async change(roomId: string, decide: Decide): Promise<readonly RoomEvent[]> {
+    for (let round = 0; round < MAX_MERGES; round++) {
+      const { room } = await this.#actor(roomId);
+      if (room.extremities.length <= MAX_PREV_EVENTS) break;
+      await this.#watcher?.mergeEnds(roomId);
+    }
+    return this.changeForked(roomId, decide);
+  }
+
+  /** The same for a room whose graph may have more ends than one event can name: for events that come with theirs. */
+  async changeForked(roomId: string, decide: Decide): Promise<readonly RoomEvent[]> {
     for (let attempt = 1; ; attempt++) {
-      const entry = this.#entry(roomId);
-      const actor = entry.actor ?? (await entry.ready);
+      const actor = await this.#actor(roomId);
       try {
         return await actor.perform(decide);
       } catch (error) {
         if (attempt >= MAX_DECISIONS || !isOutdated(error)) throw error;
       }
     }
+  }
+
+  /** Once, when everything is put together. */
+  watch(watcher: RoomWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  /**
+   * Lets `change` write the room beside its actor, which begins anew after it. Meanwhile all who ask wait. Throws what
+   * `change` throws; the room is then as it was.
+   */
+  async replace<T>(roomId: string, change: () => Promise<T>): Promise<T> {
+    const before = this.#entries.get(roomId);
+    const done = (async () => {
+      // Whoever had the room before is done with it, or will find that it is another one.
+      const actor = await before?.ready.catch(() => undefined);
+      await actor?.written();
+      return change();
+    })();
+    this.#load(
+      roomId,
+      done.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    return done;
   }
 
   /** Writes a new room in one batch: all of it is there, or nothing. */
@@ -78,6 +126,11 @@ export class RoomWriter {
     this.#entries.set(roomId, entry);
     this.#shrink(entry);
     return record;
+  }
+
+  async #actor(roomId: string): Promise<RoomActor> {
+    const entry = this.#entry(roomId);
+    return entry.actor ?? entry.ready;
   }
 
   #entry(roomId: string): Entry {

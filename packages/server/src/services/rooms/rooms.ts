@@ -16,6 +16,7 @@ import { MembershipChanges, type ProfileOf } from './membership-changes.ts';
 import type { Memberships } from './memberships.ts';
 import type { OlderHistory } from './older-history.ts';
 import type { Projection } from './projection.ts';
+import { Receiver, type ReceivingLimits } from './receiving/receiver.ts';
 import { RestrictedJoins } from './restricted-joins.ts';
 import { RoomDirectory } from './room-directory.ts';
 import type { RoomReceiver } from './room-receiver.ts';
@@ -39,6 +40,7 @@ export interface RoomsParts {
   readonly memberships: Memberships;
   readonly projections: readonly Projection[];
   readonly profileOf: ProfileOf;
+  readonly receiving: ReceivingLimits;
   /** How many rooms the writer keeps in memory; for tests. */
   readonly maxRoomsInMemory?: number;
 }
@@ -57,8 +59,10 @@ export interface RoomsService {
   readonly joining: JoiningRooms;
   /** For who reads further back than what is here. */
   readonly older: OlderHistory;
-  /** Begins to forget old transaction IDs, until `stop`. */
-  start(): void;
+  /** Brings events of other servers into rooms. */
+  readonly receiver: RoomReceiver;
+  /** Goes on with what was kept back, and begins to forget old transaction IDs, until `stop`. */
+  start(): Promise<void>;
   stop(): Promise<void>;
   /** Makes a room; its ID. Errors: see `create-room.ts`. */
   createRoom(request: CreateRoomRequest): Promise<string>;
@@ -76,7 +80,8 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const restrictedJoins = new RestrictedJoins(events, memberships);
   const joining = new JoiningRooms();
   const roomServers = new RoomServers(storage);
-  const receiver = UNFINISHED;
+  const receiver = new Receiver({ ...parts, slots, writer, limits: parts.receiving });
+  writer.watch(receiver);
   const elsewhere = createRoomsElsewhere({ ...parts, receiver, writer, maker, roomServers, joining, signer });
   const changes = { storage, writer, events, memberships, restrictedJoins, elsewhere, profileOf, serverName, log };
   const membershipChanges = new MembershipChanges(changes);
@@ -97,13 +102,17 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     aliases,
     directory: new RoomDirectory(storage, aliases),
     writer,
+    receiver,
     joining,
     older: new Backfill({ ...parts, receiver, roomServers }),
-    start: () => sweeper.start(),
-    stop: () => sweeper.stop(),
+    async start() {
+      sweeper.start();
+      await receiver.start();
+    },
+    async stop() {
+      await receiver.stop();
+      await sweeper.stop();
+    },
     createRoom: (request) => createRoom(request, creation),
   };
 }
-
-/** Until there is one. */
-const UNFINISHED = {} as RoomReceiver;

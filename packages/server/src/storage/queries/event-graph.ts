@@ -79,3 +79,82 @@ export const redactEventRow = defineStatement<{ eventNid: number; redactedBy: nu
   `update events set json = :json, redacted_by = :redactedBy, has_url = 0
    where event_nid = :eventNid and redacted_by is null`,
 );
+
+/** The redactions that name these events, whether or not they take effect. */
+export const selectRedactionsOf = defineStatement<
+  { eventIds: readonly string[] },
+  { redacts_event_id: string; redaction_nid: number }
+>("select redacts_event_id, redaction_nid from redactions where redacts_event_id in (:...'eventIds)");
+
+/** Which of these events are named as previous by one that was accepted. */
+export const selectAcceptedChildren = defineStatement<{ eventIds: readonly string[] }, { prev_event_id: string }>(
+  `select distinct edge.prev_event_id from event_edges edge join events on events.event_nid = edge.event_nid
+   where edge.prev_event_id in (:...'eventIds) and events.is_rejected = 0 and events.is_soft_failed = 0
+     and events.state_before is not null`,
+);
+
+/** An outlier gets its place in the graph; it may have one in the timeline too. */
+export const placeOutlier = defineStatement<{
+  eventNid: number;
+  roomIndex: number | null;
+  writer: number | null;
+  position: number | null;
+  stateBefore: number;
+  roomStateBefore: number | null;
+  roomStateAfter: number | null;
+  isRejected: number;
+  isSoftFailed: number;
+  redactedBy: number | null;
+  json: string;
+}>(
+  `update events set room_index = :roomIndex, writer = :writer, position = :position, state_before = :stateBefore,
+     room_state_before = :roomStateBefore, room_state_after = :roomStateAfter, is_rejected = :isRejected,
+     is_soft_failed = :isSoftFailed, redacted_by = :redactedBy, json = :json
+   where event_nid = :eventNid`,
+);
+
+/** An event that was kept back gets its place in the timeline. */
+export const releaseEvent = defineStatement<{
+  eventNid: number;
+  roomIndex: number;
+  writer: number;
+  position: number;
+  roomStateBefore: number;
+  roomStateAfter: number;
+}>(
+  `update events set room_index = :roomIndex, writer = :writer, position = :position, is_soft_failed = 0,
+     room_state_before = :roomStateBefore, room_state_after = :roomStateAfter
+   where event_nid = :eventNid`,
+);
+
+/** An event beside the graph. It may be here already: then nothing changes. */
+export const insertOutlier = defineStatement<{
+  eventNid: number;
+  eventId: string;
+  roomNid: number;
+  type: string;
+  stateKey: string | null;
+  sender: string;
+  depth: number;
+  originServerTs: number;
+  receivedTs: number;
+  isRejected: number;
+  hasUrl: number;
+  json: string;
+}>(
+  `insert into events (event_nid, event_id, room_nid, type, state_key, sender, depth, origin_server_ts, received_ts,
+     is_rejected, is_soft_failed, has_url, json)
+   values (:eventNid, :eventId, :roomNid, :type, :stateKey, :sender, :depth, :originServerTs, :receivedTs,
+     :isRejected, 0, :hasUrl, :json)
+   on conflict (event_id) do nothing`,
+);
+
+/** Before a room is entered anew, over another server. */
+export const deleteRoomExtremities = defineStatement<{ roomNid: number }>(
+  'delete from forward_extremities where room_nid = :roomNid',
+);
+
+/** The first `room_index` of a room: below 1 where history was fetched. */
+export const selectFirstRoomIndex = defineStatement<{ roomNid: number }, { room_index: number | null }>(
+  'select min(room_index) as room_index from events where room_nid = :roomNid',
+);

@@ -26,7 +26,8 @@ export interface EventRow {
 
 const EVENT_COLUMNS =
   'event_nid, event_id, room_nid, room_index, writer, position, type, state_key, sender, depth, origin_server_ts, ' +
-  'received_ts, state_before, room_state_before, room_state_after, is_rejected, is_soft_failed, has_url, redacted_by, json';
+  'received_ts, state_before, room_state_before, room_state_after, is_rejected, is_soft_failed, has_url, ' +
+  'redacted_by, json';
 
 export const selectEventsByNid = defineStatement<{ eventNids: readonly number[] }, EventRow>(
   `select ${EVENT_COLUMNS} from events where event_nid in (:...eventNids)`,

@@ -108,3 +108,8 @@ export const selectUsersOfServer = defineStatement<
   `select user_id, membership from memberships where room_nid = :roomNid and user_id like :ending
    order by case when joined_position is null then 1 else 0 end, joined_position, user_id limit :limit`,
 );
+
+/** Of users of other servers: those whose ID is not like `ownServer`. */
+export const deleteMembershipsOfRoom = defineStatement<{ roomNid: number; ownServer: string }>(
+  "delete from memberships where room_nid = :roomNid and user_id not like :ownServer escape '\\'",
+);

@@ -28,3 +28,12 @@ export const selectServerInRoom = defineStatement<
   { roomNid: number; serverName: string },
   { is_in: number; writer: number; position: number }
 >('select is_in, writer, position from room_servers where room_nid = :roomNid and server_name = :serverName');
+
+export const deleteServersOfRoom = defineStatement<{ roomNid: number }>(
+  'delete from room_servers where room_nid = :roomNid',
+);
+
+export const upsertStrippedState = defineStatement<{ roomNid: number; userId: string; json: string }>(
+  `insert into stripped_states (room_nid, user_id, json) values (:roomNid, :userId, :json)
+   on conflict (room_nid, user_id) do update set json = excluded.json`,
+);

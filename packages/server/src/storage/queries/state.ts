@@ -119,3 +119,7 @@ export const insertStateChange = defineStatement<{
   `insert into state_changes (room_nid, writer, position, slot_nid, event_nid, previous_nid)
    values (:roomNid, :writer, :position, :slotNid, :eventNid, :previousNid)`,
 );
+
+export const deleteCurrentStateOfRoom = defineStatement<{ roomNid: number }>(
+  'delete from current_state where room_nid = :roomNid',
+);

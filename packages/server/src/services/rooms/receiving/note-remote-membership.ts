@@ -1,0 +1,77 @@
+import { insertOutlier, insertRoom } from '../../../storage/queries/event-graph.ts';
+import { selectMembership, upsertMembership } from '../../../storage/queries/memberships.ts';
+import { upsertStrippedState } from '../../../storage/queries/room-servers.ts';
+import type { Storage } from '../../../storage/storage.ts';
+import { hasUrl } from '../event-filter-matches.ts';
+import type { EventStore } from '../event-store.ts';
+import type { RoomRecord } from '../room-event.ts';
+import type { RemoteMembership } from '../room-receiver.ts';
+
+export interface RemoteMembershipParts {
+  readonly storage: Storage;
+  readonly events: EventStore;
+}
+
+/** See `RoomReceiver.noteRemoteMembership`. The room is in the table already. */
+export async function noteRemoteMembership(
+  room: RoomRecord,
+  { event: received, strippedState }: RemoteMembership,
+  { storage, events }: RemoteMembershipParts,
+): Promise<void> {
+  const { pdu, canonicalJson, receivedTs } = received;
+  const userId = pdu.stateKey ?? '';
+  const membership = String(pdu.content.membership);
+  const known = (await events.byIds([pdu.eventId])).get(pdu.eventId);
+  const [row] = await storage.read(selectMembership, { roomNid: room.nid, userId });
+  await storage.write((transaction) => {
+    const eventNid = known?.nid ?? transaction.allocate();
+    if (known === undefined) {
+      transaction.run(insertOutlier, {
+        eventNid,
+        eventId: pdu.eventId,
+        roomNid: room.nid,
+        type: pdu.type,
+        stateKey: userId,
+        sender: pdu.sender,
+        depth: Math.min(pdu.depth, Number.MAX_SAFE_INTEGER),
+        originServerTs: pdu.originServerTs,
+        receivedTs,
+        isRejected: 0,
+        hasUrl: Number(hasUrl(pdu)),
+        json: canonicalJson,
+      });
+    }
+    const change = { kind: 'membership', roomId: room.roomId, userId, membership, previous: row?.membership } as const;
+    const position = transaction.publish(change);
+    const { writer } = transaction;
+    const place = { joinedPosition: null, writer, position };
+    transaction.run(upsertMembership, {
+      roomNid: room.nid,
+      userId,
+      membership,
+      eventNid,
+      sender: pdu.sender,
+      ...place,
+    });
+    const json = `[${strippedState.join()}]`;
+    transaction.run(upsertStrippedState, { roomNid: room.nid, userId, json });
+  });
+}
+
+/** The room's record, made where there is none: a room that nobody of this server is in yet. */
+export async function recordRoom(
+  { roomId, version }: Pick<RemoteMembership, 'roomId' | 'version'>,
+  createdTs: number,
+  { storage, events }: RemoteMembershipParts,
+): Promise<RoomRecord> {
+  const known = await events.room(roomId);
+  if (known !== undefined) return known;
+  const { value: nid } = await storage.write((transaction) => {
+    const roomNid = transaction.allocate();
+    transaction.run(insertRoom, { roomNid, roomId, version: version.id, isListed: 0, createdTs });
+    return roomNid;
+  });
+  const record = { nid, roomId, version, createdTs };
+  events.rememberRoom(record);
+  return record;
+}
