@@ -56,7 +56,12 @@ export class Profiles {
 
   /** The whole profile, `{}` when nothing was set. Throws M_NOT_FOUND when there is no such user. */
   async get(userId: UserId): Promise<JsonObject> {
-    if (this.#isRemote(userId)) return this.#options.others.get(userId);
+    return this.#isRemote(userId) ? this.#options.others.get(userId) : this.getOwn(userId);
+  }
+
+  /** Like `get`, of users of this server alone: what other servers may ask for. */
+  async getOwn(userId: UserId): Promise<JsonObject> {
+    if (this.#isRemote(userId)) throw noSuchUser();
     await this.#checkExists(userId);
     return this.#read(userId);
   }
@@ -130,8 +135,7 @@ export class Profiles {
   }
 
   async #checkExists(userId: UserId): Promise<void> {
-    if ((await this.#options.users.find(userId)) !== undefined) return;
-    throw new MatrixError('M_NOT_FOUND', 'There is no profile of such a user here.');
+    if ((await this.#options.users.find(userId)) === undefined) throw noSuchUser();
   }
 }
 
@@ -156,6 +160,10 @@ function ownField(profile: JsonObject, field: string): JsonValue {
   const value = Object.hasOwn(profile, field) ? profile[field] : undefined;
   if (value === undefined) throw fieldNotSet();
   return value;
+}
+
+function noSuchUser(): MatrixError {
+  return new MatrixError('M_NOT_FOUND', 'There is no profile of such a user here.');
 }
 
 function fieldNotSet(): MatrixError {

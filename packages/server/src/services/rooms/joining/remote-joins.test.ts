@@ -157,6 +157,23 @@ describe('joining a room over another server', () => {
     expect(resident.asked).toEqual(['GET make_join', 'PUT send_join', 'PUT send_join']);
   });
 
+  test('lets everything else go on while a large state is checked (H3)', async () => {
+    const resident = new FakeResident('far');
+    for (let index = 0; index < 1_000; index++) resident.setState('org.example.slot', `${index}`, {});
+    const world = start([resident]);
+    let turns = 0;
+    let isDone = false;
+    const count = () => {
+      turns++;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    await world.join(resident);
+    isDone = true;
+    expect(world.entries[0]?.state.length).toBeGreaterThan(1_000);
+    expect(turns).toBeGreaterThanOrEqual(10);
+  });
+
   test('fetches what the auth chain lacks', async () => {
     const resident = new FakeResident('far');
     resident.setState('m.room.power_levels', '', { users: { [resident.creator]: 100 }, invite: 1 });
