@@ -18,9 +18,11 @@ import { backfillRoutes } from './http/federation-api/backfill.ts';
 import { federationEventRoutes } from './http/federation-api/events.ts';
 import { federationMembershipRoutes } from './http/federation-api/memberships.ts';
 import { openIdUserRoutes } from './http/federation-api/openid.ts';
+import { policyRoutes } from './http/federation-api/policy.ts';
 import { publicRoomRoutes } from './http/federation-api/public-rooms.ts';
 import { queryRoutes } from './http/federation-api/queries.ts';
 import { federationInformationRoutes } from './http/federation-api/server-information.ts';
+import { transactionRoutes } from './http/federation-api/transactions.ts';
 import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
 import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
@@ -152,7 +154,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
 
 /** What other servers ask. Nothing of it is there when federation is off. */
 function federationRoutes({ config, services, clock }: RouteParts): Route[] {
-  const { accounts, remoteServers, resident } = services;
+  const { accounts, remoteServers, resident, federationInbound } = services;
   const events = { resident, serverName: config.serverName, clock };
   return [
     ...federationInformationRoutes({ ownKeys: remoteServers.ownKeys, config }),
@@ -162,5 +164,7 @@ function federationRoutes({ config, services, clock }: RouteParts): Route[] {
     ...backfillRoutes(events),
     ...queryRoutes(resident),
     ...publicRoomRoutes(resident),
+    ...transactionRoutes(federationInbound),
+    ...policyRoutes(),
   ];
 }

@@ -34,6 +34,8 @@ export interface Receipt {
 export interface NewReceipt extends Receipt {
   readonly room: RoomRecord;
   readonly userId: string;
+  /** When it was set, where another server says so; now otherwise. */
+  readonly ts?: number;
 }
 
 /** Receipts of the table. Specification: client-server API, "Receipts". */
@@ -47,11 +49,11 @@ export class Receipts {
   }
 
   /** Sets a receipt that was checked; one that stands at this event or after it stays where it is. */
-  async set({ room, userId, receiptType, threadId, eventId, roomIndex }: NewReceipt): Promise<void> {
+  async set({ room, userId, receiptType, threadId, eventId, roomIndex, ts }: NewReceipt): Promise<void> {
     const writing = this.#storage.write((transaction) => {
       const position = transaction.publish({ kind: 'receipt', roomId: room.roomId, userId, receiptType });
       const row = { roomNid: room.nid, userId, receiptType, threadId: threadId ?? '', eventId, roomIndex };
-      const place = { ts: this.#platform.clock.nowMs(), writer: transaction.writer, position };
+      const place = { ts: ts ?? this.#platform.clock.nowMs(), writer: transaction.writer, position };
       transaction.expect(upsertReceipt, { ...row, ...place }, 'the receipt moves on');
     });
     await writing.catch((error) => {

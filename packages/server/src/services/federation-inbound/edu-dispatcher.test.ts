@@ -32,7 +32,7 @@ test('each EDU goes to who takes its type; what nobody takes is passed over', as
   expect(lines).toEqual([]);
 });
 
-test('one that is refused or fails is logged once and keeps nothing back; when it takes too long the rest is', async () => {
+test('one that is refused or fails is logged once and keeps nothing back, unless it takes too long', async () => {
   const world = createManualWorld();
   const taken: unknown[] = [];
   const lines: [string, LogFields | undefined][] = [];

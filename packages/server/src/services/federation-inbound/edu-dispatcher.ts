@@ -15,8 +15,8 @@ export interface Edu {
 }
 
 /**
- * Brings the EDUs of a transaction to those who take them, one after the other. One that is refused, or fails, is logged
- * and does not keep the next one back. What nobody here takes is passed over, as the specification foresees new types.
+ * Brings the EDUs of a transaction to those who take them, one after the other. One that is refused, or fails, is
+ * logged and does not keep the next one back. What nobody here takes is passed over: there will be new types.
  */
 export class EduDispatcher {
   readonly #handlers: ReadonlyMap<string, EduHandler>;

@@ -61,6 +61,8 @@ export interface RoomsService {
   readonly older: OlderHistory;
   /** Brings events of other servers into rooms. */
   readonly receiver: RoomReceiver;
+  /** Which other servers are in which rooms. */
+  readonly roomServers: RoomServers;
   /** Goes on with what was kept back, and begins to forget old transaction IDs, until `stop`. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -104,6 +106,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     writer,
     receiver,
     joining,
+    roomServers,
     older: new Backfill({ ...parts, receiver, roomServers }),
     async start() {
       sweeper.start();

@@ -27,7 +27,7 @@ export class LookUps {
 
   /** The whole profile, or one field; `{}` where that is not set. Throws M_NOT_FOUND when there is no such user. */
   async profile(userId: UserId, field: string | undefined): Promise<JsonObject> {
-    const profile = await this.#parts.profiles.getOwn(userId);
+    const profile = await this.#parts.profiles.get(userId);
     if (field === undefined) return profile;
     const value = Object.hasOwn(profile, field) ? profile[field] : undefined;
     return value === undefined ? {} : { [field]: value };
