@@ -16,6 +16,7 @@ import { typingRoutes } from './http/client-api/typing.ts';
 import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
 import { backfillRoutes } from './http/federation-api/backfill.ts';
 import { federationEventRoutes } from './http/federation-api/events.ts';
+import { invitingRoutes } from './http/federation-api/inviting.ts';
 import { federationMembershipRoutes } from './http/federation-api/memberships.ts';
 import { openIdUserRoutes } from './http/federation-api/openid.ts';
 import { policyRoutes } from './http/federation-api/policy.ts';
@@ -160,6 +161,7 @@ function federationRoutes({ config, services, clock }: RouteParts): Route[] {
     ...federationInformationRoutes({ ownKeys: remoteServers.ownKeys, config }),
     ...openIdUserRoutes(accounts),
     ...federationMembershipRoutes({ resident }),
+    ...invitingRoutes({ resident }),
     ...federationEventRoutes(events),
     ...backfillRoutes(events),
     ...queryRoutes(resident),

@@ -112,8 +112,9 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await rooms.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
   const sync = composeSync(parts, { events, state, memberships, reading, push, ephemeral, encryption, sticky });
-  const { profiles } = accounts;
-  const resident = createResident({ ...parts, serverName, profiles, events, state, memberships, rooms, reading });
+  const { profiles, users } = accounts;
+  const reads = { events, state, memberships, rooms, reading };
+  const resident = createResident({ ...parts, ...reads, serverName, profiles, users, keys: remoteServers.keys });
   const { rules: pushRules } = push;
   const inbound = { remoteServers, events, memberships, state, rooms, ephemeral };
   const federationInbound = await startFederationInbound(parts, inbound);

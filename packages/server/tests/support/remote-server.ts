@@ -1,7 +1,7 @@
 import { type BuiltEvent, buildEvent, type EventDraft } from '@limpet/protocol/build-event';
 import type { JsonObject, JsonValue } from '@limpet/protocol/json';
 import { findRoomVersion, type RoomVersion } from '@limpet/protocol/room-version';
-import type { SigningKey } from '@limpet/protocol/signing';
+import { type SigningKey, signEvent } from '@limpet/protocol/signing';
 import { OutboundFailure, type OutboundHttp } from '../../src/platform/outbound-http.ts';
 import { createManualWorld, type ManualWorld } from './manual-world.ts';
 import { createTestPeer, type TestPeer } from './test-peer.ts';
@@ -49,11 +49,14 @@ export async function createRemoteWorld(
 /** Where these servers, and nobody else, are to be reached by `http://` and their name. */
 function outboundHttpTo(remotes: readonly RemoteServer[]): OutboundHttp {
   return {
-    async send({ url }) {
+    async send({ url, body: sent }) {
       const { hostname, pathname } = new URL(url);
       const remote = remotes.find(({ name }) => name === hostname);
       if (remote === undefined) throw new OutboundFailure('unreachable', `${hostname} is not there`);
-      const answer = remote.answer(decodeURIComponent(pathname));
+      const answer = remote.answer(
+        decodeURIComponent(pathname),
+        sent === undefined ? '' : Buffer.from(sent).toString(),
+      );
       const body = Buffer.from(JSON.stringify(answer ?? { errcode: 'M_UNRECOGNIZED', error: 'No.' }));
       return { status: answer === undefined ? 404 : 200, headers: { 'content-type': 'application/json' }, body };
     },
@@ -65,8 +68,8 @@ export class RemoteServer {
   readonly name: string;
   readonly key: SigningKey;
   home: TestServer | undefined;
-  /** What it answers to what it is asked, besides its keys: by path. */
-  readonly answers = new Map<string, JsonValue>();
+  /** What it makes of an invite of its user: the event that it gives back. */
+  onInvite: ((event: JsonObject) => JsonObject) | undefined;
   readonly #peer: TestPeer;
   #eventCount = 0;
 
@@ -125,9 +128,16 @@ export class RemoteServer {
     return this.build({ ...draft, ...changes }, version);
   }
 
-  /** Its published keys, or what the test has it answer; `undefined` for anything else. */
-  answer(path: string): JsonValue | undefined {
-    return path === '/_matrix/key/v2/server' ? this.#peer.keys : this.answers.get(path);
+  /** The event with the signature of this server, too. */
+  countersign(event: JsonObject, version: RoomVersion): JsonObject {
+    return signEvent(event, version, this.name, this.key);
+  }
+
+  /** Its published keys, or what it gives back of an invite; `undefined` for anything else. */
+  answer(path: string, body: string): JsonValue | undefined {
+    if (path === '/_matrix/key/v2/server') return this.#peer.keys;
+    if (!path.startsWith('/_matrix/federation/v2/invite/') || this.onInvite === undefined) return undefined;
+    return { event: this.onInvite((JSON.parse(body) as { event: JsonObject }).event) };
   }
 }
 

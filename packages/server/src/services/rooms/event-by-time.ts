@@ -2,7 +2,7 @@ import { type EventTimeRow, selectEventTimes, selectTimelineBounds } from '../..
 import type { Storage } from '../../storage/storage.ts';
 import type { RoomRecord } from './room-event.ts';
 
-/** Events looked at for each step of the search: the median tells, so that one with an odd timestamp misleads nobody. */
+/** Events looked at for each step of the search: the median tells, so that an odd timestamp misleads nobody. */
 const EVENTS_PER_STEP = 9;
 /** Events before and after the place found among which the closest one is looked for. */
 const EVENTS_AROUND = 500;

@@ -10,7 +10,7 @@ import { EventMaker } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
 import { Backfill } from './joining/backfill.ts';
 import { RemoteAliases } from './joining/remote-aliases.ts';
-import { createRoomsElsewhere } from './joining/rooms-elsewhere.ts';
+import { createRoomsElsewhere, type RoomsElsewhere } from './joining/rooms-elsewhere.ts';
 import { JoiningRooms } from './joining-rooms.ts';
 import { MembershipChanges, type ProfileOf } from './membership-changes.ts';
 import type { Memberships } from './memberships.ts';
@@ -55,6 +55,8 @@ export interface RoomsService {
   readonly directory: RoomDirectory;
   /** For who brings events that were made elsewhere. */
   readonly writer: RoomWriter;
+  /** For who invites users of other servers. */
+  readonly elsewhere: RoomsElsewhere;
   /** Which rooms are being joined over other servers. */
   readonly joining: JoiningRooms;
   /** For who reads further back than what is here. */
@@ -105,6 +107,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     directory: new RoomDirectory(storage, aliases),
     writer,
     receiver,
+    elsewhere,
     joining,
     roomServers,
     older: new Backfill({ ...parts, receiver, roomServers }),

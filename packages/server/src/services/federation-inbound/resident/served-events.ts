@@ -3,14 +3,17 @@ import { redactJson } from '@limpet/protocol/redaction';
 import type { Storage } from '../../../storage/storage.ts';
 import { eventByTime, type TimedEvent } from '../../rooms/event-by-time.ts';
 import type { EventStore } from '../../rooms/event-store.ts';
-import type { RoomEvent } from '../../rooms/room-event.ts';
+import type { RoomEvent, RoomRecord } from '../../rooms/room-event.ts';
+import type { RoomStateReader } from '../../rooms/room-state.ts';
 import type { ServerSight, ServerStanding } from '../../rooms/server-sight.ts';
+import { STRIPPED_STATE_TYPES } from '../../rooms/strip-event.ts';
 import { notInRoom, type RoomGate } from './room-gate.ts';
 import { unknownEvent } from './state-answers.ts';
 
 interface ServedEventsParts {
   readonly storage: Storage;
   readonly events: EventStore;
+  readonly state: RoomStateReader;
   readonly sight: ServerSight;
   readonly gate: RoomGate;
 }
@@ -56,6 +59,15 @@ export class ServedEvents {
       if (seen.has(event)) return [encodeCanonicalJson(json)];
       return standing.isIn ? [encodeCanonicalJson(redactJson(json, event.room.version))] : [];
     });
+  }
+
+  /**
+   * What of a room's state who knocks gets to see: whole events, so that it can be checked.
+   * Specification: server-server API, `PUT /send_knock/{roomId}/{eventId}`, `knock_room_state`.
+   */
+  async roomState(room: RoomRecord): Promise<string[]> {
+    const events = await this.#parts.state.currentOfTypes(room, STRIPPED_STATE_TYPES);
+    return events.filter(({ pdu }) => pdu.stateKey === '').map(({ pdu }) => encodeCanonicalJson(pdu.json));
   }
 
   /** Specification: server-server API, `GET /timestamp_to_event/{roomId}`. Throws M_FORBIDDEN, M_NOT_FOUND. */

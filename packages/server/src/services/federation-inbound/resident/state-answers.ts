@@ -1,19 +1,29 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
+import type { Timers } from '../../../platform/timers.ts';
+import { selectHeroes } from '../../../storage/queries/sync.ts';
+import type { Storage } from '../../../storage/storage.ts';
 import type { AuthChains } from '../../rooms/auth-chains.ts';
+import { inTurns } from '../../rooms/breathe.ts';
 import type { EventStore } from '../../rooms/event-store.ts';
 import type { EventTexts } from '../../rooms/event-texts.ts';
-import type { RoomEvent } from '../../rooms/room-event.ts';
+import type { RoomEvent, RoomRecord } from '../../rooms/room-event.ts';
 import type { RoomStateReader } from '../../rooms/room-state.ts';
 import type { ServerSight } from '../../rooms/server-sight.ts';
 import { FewAtOnce } from './few-at-once.ts';
+import type { TakenOver } from './handed-over-events.ts';
 import { JsonBytes } from './json-bytes.ts';
 import type { RoomGate } from './room-gate.ts';
 
 /** Answers with the state of a room that are put together at once, and requests that may wait for their turn. */
 const MAX_AT_ONCE = 2;
 const MAX_WAITING = 200;
+/** Members that a room without a name is named after. Client-server API, "Calculating the display name". */
+const MAX_HEROES = 5;
 
 interface StateAnswersParts {
+  readonly serverName: string;
+  readonly storage: Storage;
+  readonly timers: Timers;
   readonly events: EventStore;
   readonly state: RoomStateReader;
   readonly sight: ServerSight;
@@ -79,6 +89,31 @@ export class StateAnswers {
     });
   }
 
+  /**
+   * What a server that joined a room needs of it. With `omitMembers`, of the members only those whom the room is named
+   * after, and of the auth chain nothing that stands in the state already.
+   * Specification: server-server API, `PUT /send_join/{roomId}/{eventId}`.
+   */
+  joined({ room, event, serversBefore }: TakenOver, omitMembers: boolean): Promise<Uint8Array> {
+    return this.#turns.run(async () => {
+      const { texts, authChains, serverName } = this.#parts;
+      const whole = await this.#stateBefore(event);
+      const state = omitMembers ? await this.#withoutMembers(whole, room, event) : [...whole.values()];
+      const chain = new Set(await authChains.of([...state, event.nid]));
+      if (omitMembers) for (const nid of state) chain.delete(nid);
+      const [text = ''] = await texts.texts([event.nid]);
+      const answer = new JsonBytes()
+        .add('origin', JSON.stringify(serverName))
+        .add('event', text)
+        .add('members_omitted', JSON.stringify(omitMembers));
+      if (omitMembers) answer.add('servers_in_room', JSON.stringify(serversBefore));
+      return answer
+        .addList('state', await texts.texts(state))
+        .addList('auth_chain', await texts.texts([...chain]))
+        .bytes();
+    });
+  }
+
   async #at(question: StateQuestion): Promise<{ state: readonly number[]; chain: readonly number[] }> {
     const event = await this.#eventOf(question);
     const state = [...(await this.#stateBefore(event)).values()];
@@ -98,6 +133,27 @@ export class StateAnswers {
   async #stateBefore(event: RoomEvent): Promise<State> {
     if (event.stateBefore === undefined) throw unknownEvent(event.pdu.eventId);
     return this.#parts.state.snapshot(event.stateBefore);
+  }
+
+  async #withoutMembers(whole: State, room: RoomRecord, join: RoomEvent): Promise<number[]> {
+    const { state, timers } = this.#parts;
+    const slots = await inTurns(timers, [...whole.keys()], async (part) => [...(await state.slots(part)).values()]);
+    const kept = slots.filter(({ type }) => type !== 'm.room.member').flatMap(({ nid }) => whole.get(nid) ?? []);
+    const names = new Set(slots.filter(({ stateKey }) => stateKey === '').map(({ type }) => type));
+    if (names.has('m.room.name') || names.has('m.room.canonical_alias')) return kept;
+    return [...kept, ...(await this.#heroes(whole, room, join))];
+  }
+
+  async #heroes(whole: State, room: RoomRecord, join: RoomEvent): Promise<number[]> {
+    const { storage, state } = this.#parts;
+    const rows = await storage.read(selectHeroes, {
+      roomNid: room.nid,
+      userId: join.pdu.sender,
+      memberships: ['join', 'invite'],
+      limit: MAX_HEROES,
+    });
+    const slots = await Promise.all(rows.map((row) => state.slotNid('m.room.member', row.user_id)));
+    return slots.flatMap((slotNid) => whole.get(slotNid ?? 0) ?? []);
   }
 }
 
