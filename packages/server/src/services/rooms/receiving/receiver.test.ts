@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Branch, ForkedRoom } from '../../../../tests/support/forked-room.ts';
 import { createTestRooms, type TestRooms } from '../../../../tests/support/test-rooms.ts';
 import { openTestStorage } from '../../../../tests/support/test-storage.ts';
+import { selectDueStickyEvents } from '../../../storage/queries/sticky-events.ts';
 import type { Storage } from '../../../storage/storage.ts';
 import { createStickyProjection } from '../../sticky-events/sticky-projection.ts';
 import { StickyRooms } from '../../sticky-events/sticky-rooms.ts';
@@ -63,7 +64,7 @@ async function record(): Promise<RoomRecord> {
 /** Event IDs of the timeline, oldest first. */
 async function timeline(): Promise<string[]> {
   const room = await record();
-  const range = { room, after: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER, limit: 1_000 };
+  const range = { room, after: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER, limit: 5_000 };
   return (await rooms.events.forwards(range)).map(({ pdu }) => pdu.eventId);
 }
 
@@ -335,5 +336,117 @@ describe('a gap that is too wide', () => {
     const member = other.after(other.start, other.member('@zoe:far', 'join'));
     const { leftOut } = await rooms.receiver.keepOutliers(await record(), [member.received]);
     expect(leftOut).toEqual([member.pdu.eventId]);
+  });
+});
+
+/** What is due of the sticky events of the room, in order. */
+async function due(): Promise<string[]> {
+  const room = await record();
+  const rows = await storage.read(selectDueStickyEvents, {
+    ...{ roomNid: room.nid, writer: 1, after: 0, upTo: Number.MAX_SAFE_INTEGER },
+    ...{ nowMs: rooms.world.clock.nowMs(), limit: 5_000 },
+  });
+  const events = await rooms.events.byNids(rows.map((row) => row.event_nid));
+  return rows.map((row) => events.get(row.event_nid)?.pdu.eventId ?? '');
+}
+
+/** Until what is done in the background has shown itself. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('E7: soft-failed sticky events', () => {
+  test('come out, once, when the state lets them, as news at a place of its own', async () => {
+    const kick = far.after(joined, far.member(BOB, 'leave', far.creator));
+    const seat = far.after(joined, far.sticky(BOB, 'seat'));
+    expect(await outcomes(kick)).toEqual(['accepted']);
+    expect(await outcomes(seat)).toEqual(['soft-failed']);
+    expect(await due()).toEqual([]);
+    const published: string[] = [];
+    const unfollow = storage.stream.follow((changes) => {
+      for (const change of changes) if (change.kind === 'event') published.push(change.type);
+    });
+    const back = far.after(kick, far.member(BOB, 'join'));
+    expect(await outcomes(back)).toEqual(['accepted']);
+    await until(async () => (await due()).length > 0);
+    await receive(far.after(back, far.state('m.room.name', '', { name: 'another change' })));
+    await rooms.stop();
+    unfollow();
+    expect(await due()).toEqual([seat.pdu.eventId]);
+    expect(await timeline()).toEqual(expect.arrayContaining([seat.pdu.eventId]));
+    expect(published).toEqual(['m.room.member', 'org.example.seat', 'm.room.name']);
+  });
+
+  test('stay away while nothing changes for them, and after they have expired', async () => {
+    const kick = far.after(joined, far.member(BOB, 'leave', far.creator));
+    const seat = far.after(joined, far.sticky(BOB, 'seat', 60_000));
+    await receive(kick, seat);
+    await receive(far.after(kick, far.state('m.room.name', '', { name: 'beside the point' })));
+    await rooms.stop();
+    expect(await due()).toEqual([]);
+    rooms.world.advance(60_001);
+    await receive(far.after(kick, far.member(BOB, 'join')));
+    await rooms.stop();
+    expect(await timeline()).not.toContain(seat.pdu.eventId);
+  });
+
+  test('are looked at after a restart, too', async () => {
+    const kick = far.after(joined, far.member(BOB, 'leave', far.creator));
+    const seat = far.after(joined, far.sticky(BOB, 'seat'));
+    await receive(kick, seat);
+    await rooms.stop();
+    rooms = startRooms(3);
+    await rooms.start();
+    await receive(far.after(kick, far.member(BOB, 'join')));
+    await until(async () => (await due()).length > 0);
+    expect(await due()).toEqual([seat.pdu.eventId]);
+  });
+
+  test('A5: what a policy server refused never comes out', async () => {
+    const seat = far.after(joined, far.sticky(BOB, 'seat'));
+    const refused = { ...seat.received, refusedBecause: 'The policy server said no.' };
+    expect(await rooms.receiver.receive(far.roomId, [refused])).toMatchObject([{ outcome: 'soft-failed' }]);
+    await receive(far.after(joined, far.state('m.room.name', '', { name: 'changed' })));
+    await rooms.stop();
+    expect(await due()).toEqual([]);
+    expect(await timeline()).not.toContain(seat.pdu.eventId);
+  });
+});
+
+describe('E5: sticky events that come too fast', () => {
+  const FLOOD = 1_050;
+
+  async function flood(): Promise<Branch[]> {
+    let last = joined;
+    const all = Array.from({ length: FLOOD }, (_, index) => {
+      last = far.after(last, far.sticky(BOB, `${index}`));
+      return last;
+    });
+    for (let start = 0; start < all.length; start += 50) await receive(...all.slice(start, start + 50));
+    return all;
+  }
+
+  test('are kept at once and shown at the allowed rate, in order, each once', async () => {
+    const all = await flood();
+    const atOnce = (await due()).length;
+    expect(atOnce).toBeGreaterThanOrEqual(1_000);
+    expect(atOnce).toBeLessThan(FLOOD);
+    for (let passed = 0; (await due()).length < FLOOD && passed < 20; passed++) {
+      rooms.world.advance(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(async () => (await due()).length === FLOOD);
+    expect(await due()).toEqual(all.map(({ pdu }) => pdu.eventId));
+    expect(await timeline()).toHaveLength(FLOOD + 1);
+  });
+
+  test('wait no longer after a restart than it takes to show them', async () => {
+    const all = await flood();
+    await rooms.stop();
+    rooms = startRooms(4);
+    await rooms.start();
+    rooms.world.advance(200);
+    await until(async () => (await due()).length === FLOOD);
+    expect(await due()).toEqual(all.map(({ pdu }) => pdu.eventId));
   });
 });
