@@ -233,6 +233,44 @@ describe('the past of a room of another server', () => {
     expect(far.asked.filter((one) => one === 'GET backfill')).toHaveLength(2);
   });
 
+  test('fills the gap between leaving and coming back, and what was here before comes after it', async () => {
+    const far = new FakeResident('far.test');
+    far.say('before');
+    const { ask, sync } = await start(far);
+    await ask('POST', `join/${far.roomId}`);
+    await ask('PUT', `rooms/${far.roomId}/send/m.room.message/1`, { msgtype: 'm.text', body: 'mine' });
+    await ask('POST', `rooms/${far.roomId}/leave`);
+    far.say('one');
+    far.say('two');
+    const { next_batch: since } = await sync();
+    await ask('POST', `join/${far.roomId}`);
+    const timeline = (await sync(since)).rooms?.join?.[far.roomId]?.timeline;
+    // What stands on the other side of the gap does not belong right before the join.
+    expect(timeline?.events.map(({ content }) => content.membership)).toEqual(['join']);
+    const read = async (from: string, limit: number) =>
+      (await ask('GET', `rooms/${far.roomId}/messages?dir=b&from=${from}&limit=${limit}`)).body;
+    const first = await read(String(timeline?.prev_batch), 1);
+    expect(bodies(first.chunk as unknown as Shown[])).toEqual(['two']);
+    const rest = await read(String(first.end), 50);
+    expect(bodies(rest.chunk as unknown as Shown[])).toEqual(['one', 'mine', 'before']);
+    expect(rest.end).toBeUndefined();
+    const asked = far.asked.length;
+    expect(bodies((await read('', 50)).chunk as unknown as Shown[])).toEqual(['two', 'one', 'mine', 'before']);
+    expect(far.asked).toHaveLength(asked);
+  });
+
+  test('goes on beyond a gap that nobody fills', async () => {
+    const { ask, far } = await start();
+    await ask('POST', `join/${far.roomId}`);
+    await ask('PUT', `rooms/${far.roomId}/send/m.room.message/1`, { msgtype: 'm.text', body: 'mine' });
+    await ask('POST', `rooms/${far.roomId}/leave`);
+    far.say('lost');
+    await ask('POST', `join/${far.roomId}`);
+    far.lie('backfill', () => refusal(403, 'M_FORBIDDEN'));
+    const { body } = await ask('GET', `rooms/${far.roomId}/messages?dir=b&limit=50`);
+    expect(bodies(body.chunk as unknown as Shown[])).toEqual(['mine']);
+  });
+
   test('is around an event, too', async () => {
     const far = new FakeResident('far.test');
     far.say('before');

@@ -15,7 +15,7 @@ import {
 import type { WriteTransaction } from '../../storage/storage.ts';
 import { relationOf } from '../rooms/event-relation.ts';
 import type { Projection, RoomView } from '../rooms/projection.ts';
-import type { RoomEvent } from '../rooms/room-event.ts';
+import { isHistory, type RoomEvent } from '../rooms/room-event.ts';
 import { MAX_COUNTED } from './count-unread.ts';
 import { defaultPushRules, IMPERSONAL_PUSH_RULES } from './default-push-rules.ts';
 import { type CompiledPushRules, compilePushRules, evaluatePushRules } from './evaluate-push-rules.ts';
@@ -58,9 +58,8 @@ export class UnreadProjection implements Projection {
   project(transaction: WriteTransaction, event: RoomEvent, room: RoomView): void {
     const { pdu } = event;
     if (pdu.type === 'm.room.member') this.#audiences.noteMember(room, pdu);
-    const roomIndex = event.place?.roomIndex;
-    // What was backfilled is history.
-    if (roomIndex === undefined || roomIndex < 1 || event.isRejected || event.isSoftFailed) return;
+    if (event.place === undefined || isHistory(event.place) || event.isRejected || event.isSoftFailed) return;
+    const { roomIndex } = event.place;
     if (pdu.type === 'm.room.redaction' && pdu.redacts !== undefined) {
       const redaction = { roomNid: room.roomNid, redacts: pdu.redacts, redactionNid: event.nid };
       transaction.run(deleteRedactedUnreadEvent, redaction);

@@ -2,8 +2,8 @@ import type { RoomRecord } from './room-event.ts';
 
 /** What of a room's past is on other servers alone. */
 export interface OlderHistory {
-  /** Whether the room has a past before the first event that is here. */
-  hasMore(room: RoomRecord): Promise<boolean>;
-  /** Brings some of it here, next to what is here. False where nobody gives any just now. */
-  bring(room: RoomRecord): Promise<boolean>;
+  /** Whether something is missing right before the first event that is here after a `room_index`. */
+  hasMore(room: RoomRecord, after: number): Promise<boolean>;
+  /** Brings some of it here, right before that event. False where nobody gives any just now. */
+  bring(room: RoomRecord, after: number): Promise<boolean>;
 }

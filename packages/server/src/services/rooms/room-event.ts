@@ -30,8 +30,18 @@ export interface RoomEvent {
 }
 
 export interface EventPlace extends StreamPlace {
-  /** Counts the events of the room's timeline; below 1 for what was backfilled. */
+  /** Grows along the room's timeline; below 1 for what was fetched of the time before this server came. */
   readonly roomIndex: number;
+}
+
+/**
+ * The position of history: before everything. It is in nobody's `/sync`, so it has no place in the stream of its own.
+ */
+export const HISTORY_POSITION = 0;
+
+/** Whether an event was fetched later than what came after it. */
+export function isHistory({ position }: EventPlace): boolean {
+  return position === HISTORY_POSITION;
 }
 
 /** The place of an event that has one, as all of a timeline have. */

@@ -9,9 +9,10 @@ import type { EventStore } from './event-store.ts';
 import type { HistoricalState } from './historical-state.ts';
 import type { OlderHistory } from './older-history.ts';
 import type { RoomAccess } from './room-access.ts';
-import { placeOf, type RoomEvent } from './room-event.ts';
+import { placeOf, type RoomEvent, type RoomRecord } from './room-event.ts';
 import type { RoomStateReader } from './room-state.ts';
 import type { TimelineQuery, TimelineReader } from './timeline.ts';
+import { gapsIn, type TimelineGap } from './timeline-gap.ts';
 
 /** Most events that one page or one context gives. */
 const MAX_EVENTS_PER_PAGE = 1_000;
@@ -124,7 +125,7 @@ export class RoomHistory {
     const stretch = { room: access.room, filter };
     const newest = await this.#newestIndex(access);
     const [before, after] = await Promise.all([
-      this.#shownPageWithOlder(access, {
+      this.#eventsBefore(access, {
         ...stretch,
         after: Number.MIN_SAFE_INTEGER,
         before: index,
@@ -163,16 +164,6 @@ export class RoomHistory {
     return this.#shownTo(access.userId, page.events);
   }
 
-  async #shownPageWithOlder(access: RoomAccess, query: TimelineQuery): Promise<RoomEvent[]> {
-    const { older, timeline } = this.#parts;
-    if (query.limit < 1) return [];
-    const page = await timeline.page(query);
-    const shown = await this.#shownTo(access.userId, page.events);
-    if (page.next !== undefined || shown.length >= query.limit || access.joined === undefined) return shown;
-    if (!(await older.hasMore(access.room)) || !(await older.bring(access.room))) return shown;
-    return this.#shownPage(access, query);
-  }
-
   /** Goes over what the user may not see, for a while. */
   async #visiblePage(access: RoomAccess, query: TimelineQuery): Promise<VisiblePage> {
     let rest = query;
@@ -190,21 +181,42 @@ export class RoomHistory {
     }
   }
 
+  async #eventsBefore(access: RoomAccess, query: TimelineQuery): Promise<readonly RoomEvent[]> {
+    return query.limit < 1 ? [] : (await this.#pageWithOlder(access, query)).events;
+  }
+
   /**
-   * Goes on to what only other servers have, for who is in the room, where what is here ends before the page is full.
+   * Goes on to what only other servers have, for who is in the room, where what is here ends, or has a gap, before the
+   * page is full.
    */
   async #pageWithOlder(access: RoomAccess, query: TimelineQuery): Promise<VisiblePage> {
-    const { older, events } = this.#parts;
+    const { older } = this.#parts;
     const { room, joined } = access;
     for (let pages = 0; ; pages++) {
       const page = await this.#visiblePage(access, query);
-      if (page.next !== undefined || joined === undefined || !(await older.hasMore(room))) return page;
-      const isFull = page.events.length >= query.limit || pages >= MAX_OLDER_PAGES;
-      if (!isFull && (await older.bring(room))) continue;
-      const [first] = await events.forwards({ ...query, after: Number.MIN_SAFE_INTEGER, limit: 1 });
+      const open = joined === undefined ? undefined : await this.#openPlace(room, page, query);
+      if (open === undefined) return page;
+      if (open.newer < query.limit && pages < MAX_OLDER_PAGES) {
+        if (await older.bring(room, open.after)) continue;
+        // Nobody has it just now. What is older still is better than nothing.
+        if (open.after !== Number.MIN_SAFE_INTEGER) return page;
+      }
       // There is more, and the client may come back for it.
-      return { ...page, next: first === undefined ? query.before : placeOf(first).roomIndex };
+      return { events: page.events.slice(0, open.newer), next: await this.#firstIndexAfter(open.after, query) };
     }
+  }
+
+  /** Where a page ends, or has a gap, and something is missing. */
+  async #openPlace(room: RoomRecord, page: VisiblePage, query: TimelineQuery): Promise<TimelineGap | undefined> {
+    const gaps = gapsIn(page.events, query.before);
+    if (page.next === undefined) gaps.push({ after: Number.MIN_SAFE_INTEGER, newer: page.events.length });
+    for (const gap of gaps) if (await this.#parts.older.hasMore(room, gap.after)) return gap;
+    return undefined;
+  }
+
+  async #firstIndexAfter(after: number, query: TimelineQuery): Promise<number> {
+    const [first] = await this.#parts.events.forwards({ ...query, after, limit: 1 });
+    return first === undefined ? query.before : placeOf(first).roomIndex;
   }
 
   /** What may be seen, less what users whom this one ignores have said. Specification: "Ignoring Users". */

@@ -29,10 +29,11 @@ export interface RoomReceiver {
   enter(entry: RoomEntry): Promise<void>;
 
   /**
-   * Puts history before the first event that is known here, oldest first. Such events have a `room_index` below 1 and
-   * are in no `/sync`. The state before the first of them is given; that before the others is made from it.
+   * Puts history before the first event that is known here, or before the first one `after` a place, oldest first. Such
+   * events have position 0 and are in no `/sync`. The state before the first of them is given; that before the others
+   * is made from it.
    */
-  keepHistory(roomId: string, events: readonly ReceivedEvent[], options: ReceiveOptions): Promise<void>;
+  keepHistory(roomId: string, events: readonly ReceivedEvent[], options: HistoryOptions): Promise<void>;
 
   /**
    * A membership that others made for a user of this server who is in no way in the room: an invite, or what undoes it.
@@ -49,6 +50,11 @@ export interface ReceiveOptions {
   readonly stateBefore?: readonly string[];
   /** The events were handed to this server alone, which has to tell the others: `send_join` and its like. */
   readonly isToBeSent?: boolean;
+}
+
+export interface HistoryOptions extends ReceiveOptions {
+  /** The `room_index` below a gap that the history goes into (`timeline-gap.ts`). */
+  readonly after?: number;
 }
 
 export interface RoomEntry {

@@ -1,7 +1,7 @@
 import { deleteRedactedStickyEvent, insertStickyEvent } from '../../storage/queries/sticky-events.ts';
 import type { WriteTransaction } from '../../storage/storage.ts';
 import type { Projection } from '../rooms/projection.ts';
-import type { EventPlace, RoomEvent } from '../rooms/room-event.ts';
+import { isHistory, type RoomEvent } from '../rooms/room-event.ts';
 import { stickyEndIn, stickyEndOf } from '../rooms/sticky-end.ts';
 import type { StickyRooms } from './sticky-rooms.ts';
 
@@ -16,6 +16,7 @@ export function createStickyProjection(rooms: StickyRooms): Projection {
       const untilMs = stickyEndOf(event);
       if (untilMs !== undefined && untilMs > event.receivedTs && event.place !== undefined) {
         const { writer } = event.place;
+        // What was fetched of a room's past is due now, since nobody here has got it (C6).
         const position = isHistory(event.place) ? publishDue(transaction, event) : event.place.position;
         write(transaction, event, { untilMs, writer, position });
         rooms.note(event.room.nid, { writer, position, untilMs });
@@ -31,11 +32,6 @@ export function createStickyProjection(rooms: StickyRooms): Projection {
       write(transaction, event, { untilMs, writer: null, position: null });
     },
   };
-}
-
-/** What was fetched of a room's past has no position of its own; it is due now, since nobody here has got it (C6). */
-function isHistory({ roomIndex }: EventPlace): boolean {
-  return roomIndex < 1;
 }
 
 function publishDue(transaction: WriteTransaction, { room, nid }: RoomEvent): number {

@@ -1,6 +1,7 @@
 import { includesRoom } from '../accounts/filter.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
 import type { TimelinePage, TimelineQuery } from '../rooms/timeline.ts';
+import { gapsIn } from '../rooms/timeline-gap.ts';
 import { eventFilterOf, timelineLimit } from './section-filter.ts';
 import { isNews, type SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
@@ -41,7 +42,7 @@ export async function readTimeline(query: TimelineRequest, sources: SyncSources)
   const filter = eventFilterOf(settings);
   const newest = filter === undefined && limit > 0 ? undefined : await newestOf(stretch, sources);
   if (limit === 0) return { events: [], isLimited: newest !== undefined, startsAfter: end, last: newest };
-  const page = await sources.timeline.page({ ...stretch, limit, filter });
+  const page = beforeGap(await sources.timeline.page({ ...stretch, limit, filter }), end + 1);
   const seen = await visible(query, page.events, sources);
   const ignored = await sources.accountData.ignoredUsers(request.userId);
   return {
@@ -57,6 +58,14 @@ type Stretch = Pick<TimelineQuery, 'room' | 'after' | 'before' | 'direction'>;
 
 async function newestOf(stretch: Stretch, sources: SyncSources): Promise<RoomEvent | undefined> {
   return (await sources.timeline.page({ ...stretch, limit: 1, filter: undefined })).events[0];
+}
+
+/** The newer side of a gap: what stands on the other one does not come right before. */
+function beforeGap(page: TimelinePage, before: number): TimelinePage {
+  const [gap] = gapsIn(page.events, before);
+  if (gap === undefined || gap.newer === 0) return page;
+  const events = page.events.slice(0, gap.newer);
+  return { events, next: events.at(-1)?.place?.roomIndex };
 }
 
 /** Just before the first event given; where the filter let none pass, before the first one looked at. */

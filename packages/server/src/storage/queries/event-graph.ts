@@ -154,7 +154,7 @@ export const deleteRoomExtremities = defineStatement<{ roomNid: number }>(
   'delete from forward_extremities where room_nid = :roomNid',
 );
 
-/** The first `room_index` of a room: below 1 where history was fetched. */
-export const selectFirstRoomIndex = defineStatement<{ roomNid: number }, { room_index: number | null }>(
-  'select min(room_index) as room_index from events where room_nid = :roomNid',
+/** The first `room_index` of a room after a place: of all, it is below 1 where history was fetched. */
+export const selectFirstRoomIndex = defineStatement<{ roomNid: number; after: number }, { room_index: number | null }>(
+  'select min(room_index) as room_index from events where room_nid = :roomNid and room_index > :after',
 );

@@ -46,43 +46,44 @@ export interface BackfillParts {
 export class Backfill implements OlderHistory {
   readonly #parts: BackfillParts;
   readonly #states: StateFetcher;
-  readonly #underWay = new Map<number, Promise<boolean>>();
-  /** Until when, on the monotonic clock, rooms are left alone. */
-  readonly #resting: LRUCache<number, number> = createCache(MAX_RESTING_ROOMS);
+  readonly #underWay = new Map<string, Promise<boolean>>();
+  /** Until when, on the monotonic clock, a place in a room is left alone. */
+  readonly #resting: LRUCache<string, number> = createCache(MAX_RESTING_ROOMS);
 
   constructor(parts: BackfillParts) {
     this.#parts = parts;
     this.#states = new StateFetcher(parts);
   }
 
-  async hasMore(room: RoomRecord): Promise<boolean> {
-    return (await this.#openEnds(room)).eventIds.length > 0;
+  async hasMore(room: RoomRecord, after: number): Promise<boolean> {
+    return (await this.#openEnds(room, after)).eventIds.length > 0;
   }
 
-  async bring(room: RoomRecord): Promise<boolean> {
+  async bring(room: RoomRecord, after: number): Promise<boolean> {
     const { clock } = this.#parts.platform;
-    const underWay = this.#underWay.get(room.nid);
+    const key = `${room.nid} ${after}`;
+    const underWay = this.#underWay.get(key);
     if (underWay !== undefined) return underWay;
-    if (this.#underWay.size >= MAX_UNDER_WAY || (this.#resting.get(room.nid) ?? 0) > clock.monotonicMs()) return false;
-    const bringing = this.#bring(room);
-    this.#underWay.set(room.nid, bringing);
+    if (this.#underWay.size >= MAX_UNDER_WAY || (this.#resting.get(key) ?? 0) > clock.monotonicMs()) return false;
+    const bringing = this.#bring(room, after);
+    this.#underWay.set(key, bringing);
     try {
       const isBrought = await bringing;
-      if (!isBrought) this.#resting.set(room.nid, clock.monotonicMs() + REST_MS);
+      if (!isBrought) this.#resting.set(key, clock.monotonicMs() + REST_MS);
       return isBrought;
     } finally {
-      this.#underWay.delete(room.nid);
+      this.#underWay.delete(key);
     }
   }
 
-  async #bring(room: RoomRecord): Promise<boolean> {
-    const ends = await this.#openEnds(room);
+  async #bring(room: RoomRecord, after: number): Promise<boolean> {
+    const ends = await this.#openEnds(room, after);
     if (ends.eventIds.length === 0) return false;
     const { roomServers, serverName: own, platform } = this.#parts;
     const servers = otherServers([...ends.servers, ...(await roomServers.in(room))], own);
     for (const serverName of servers.slice(0, MAX_SERVERS)) {
       try {
-        if (await this.#bringFrom(serverName, room, ends.eventIds)) return true;
+        if (await this.#bringFrom(serverName, room, { ...ends, after })) return true;
       } catch (error) {
         if (!(error instanceof RemoteServerError)) throw error;
         platform.log.info('Another server did not give history', { roomId: room.roomId, serverName, error });
@@ -91,7 +92,7 @@ export class Backfill implements OlderHistory {
     return false;
   }
 
-  async #bringFrom(serverName: string, room: RoomRecord, from: readonly string[]): Promise<boolean> {
+  async #bringFrom(serverName: string, room: RoomRecord, { eventIds: from, after }: OpenPlace): Promise<boolean> {
     const { remote, receiver, events } = this.#parts;
     const answer = await remote.request(serverName, {
       method: 'GET',
@@ -109,7 +110,8 @@ export class Backfill implements OlderHistory {
     const [first] = page;
     if (first === undefined) return false;
     const stateBefore = await this.#stateBefore(first, room, serverName);
-    await receiver.keepHistory(room.roomId, page, { stateBefore });
+    const isInGap = after > Number.MIN_SAFE_INTEGER;
+    await receiver.keepHistory(room.roomId, page, { stateBefore, ...(isInGap ? { after } : {}) });
     return true;
   }
 
@@ -128,9 +130,9 @@ export class Backfill implements OlderHistory {
   }
 
   /** What the first events here rest on and is not here, and the servers of who sent them: those had it. */
-  async #openEnds(room: RoomRecord): Promise<{ eventIds: string[]; servers: (string | undefined)[] }> {
+  async #openEnds(room: RoomRecord, after: number): Promise<OpenEnds> {
     const { events } = this.#parts;
-    const range = { room, after: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER };
+    const range = { room, after, before: Number.MAX_SAFE_INTEGER };
     const [oldest] = await events.forwards({ ...range, limit: 1 });
     if (oldest === undefined || oldest.pdu.prevEvents.length === 0) return { eventIds: [], servers: [] };
     const first = await events.forwards({ ...range, limit: MAX_FIRST_EVENTS });
@@ -139,6 +141,15 @@ export class Backfill implements OlderHistory {
     const eventIds = previous.filter((eventId) => !isPlaced(known.get(eventId))).slice(0, MAX_PREVIOUS_ASKED);
     return { eventIds, servers: first.map(({ pdu }) => serverNameOf(pdu.sender)) };
   }
+}
+
+interface OpenEnds {
+  readonly eventIds: readonly string[];
+  readonly servers: readonly (string | undefined)[];
+}
+
+interface OpenPlace extends OpenEnds {
+  readonly after: number;
 }
 
 /** Whether the event stands in the graph, as against beside it. */

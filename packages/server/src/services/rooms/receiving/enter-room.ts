@@ -12,10 +12,11 @@ import type { Storage, WriteTransaction } from '../../../storage/storage.ts';
 import { type AppendParts, writeSnapshotPiece } from '../append-event.ts';
 import type { EventStore } from '../event-store.ts';
 import { LoadedRoom } from '../loaded-room.ts';
-import type { RoomEvent, RoomRecord } from '../room-event.ts';
+import { placeOf, type RoomEvent, type RoomRecord } from '../room-event.ts';
 import type { RoomEntry } from '../room-receiver.ts';
 import type { SnapshotPiece } from '../snapshot-path.ts';
 import { withSlots } from '../state-ref.ts';
+import { GAP_WIDTH } from '../timeline-gap.ts';
 import type { SlotChange } from '../write-slot-change.ts';
 import { appendPlanned } from './append-planned.ts';
 import { keepOutliers } from './keep-outliers.ts';
@@ -65,7 +66,7 @@ export async function enterRoom(record: RoomRecord, entry: RoomEntry, parts: Ent
     limit: 1,
   });
   const room = new LoadedRoom(record, parts.serverName);
-  room.lastRoomIndex = Math.max(0, last?.place?.roomIndex ?? 0);
+  room.lastRoomIndex = last === undefined ? 0 : Math.max(0, placeOf(last).roomIndex) + GAP_WIDTH;
   for (const { event } of told) {
     if (event.pdu.type !== 'm.room.member' || isNeededFor(pdu, event.pdu)) room.setState(event);
     if (isJoined(event.pdu)) room.countJoined(event.pdu.stateKey ?? '', 1);

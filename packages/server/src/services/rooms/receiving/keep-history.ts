@@ -6,18 +6,13 @@ import { loadSnapshotPieces } from '../load-room.ts';
 import type { LoadedRoom } from '../loaded-room.ts';
 import type { ReceivedEvent } from '../received-event.ts';
 import type { RoomEvent } from '../room-event.ts';
-import { placeOf } from '../room-event.ts';
+import { HISTORY_POSITION, placeOf } from '../room-event.ts';
 import type { Slot } from '../slot-table.ts';
 import { type StateRef, withSlots } from '../state-ref.ts';
 import { columnsOf } from './append-planned.ts';
 import { type DraftRoom, plannedAsEvent } from './draft-room.ts';
 import type { NewSnapshot } from './planned-arrival.ts';
 import type { Planning } from './planning.ts';
-
-/**
- * The position of history: before everything. It is in nobody's `/sync`, so it has no place in the stream of its own.
- */
-const HISTORY_POSITION = 0;
 
 /** An event of the past, as it will be written. */
 interface PastEvent {
@@ -85,7 +80,7 @@ export function writeHistory(
   parts: AppendParts,
 ): RoomEvent[] {
   const written: RoomEvent[] = [];
-  let roomIndex = Math.min(firstIndex, 1) - planned.length;
+  let roomIndex = firstIndex - planned.length;
   for (const past of planned) {
     for (const { piece, parentNid } of past.snapshots) writeSnapshotPiece(transaction, room, piece, parentNid);
     if (past.slot !== undefined) parts.slots.intern(transaction, past.slot);

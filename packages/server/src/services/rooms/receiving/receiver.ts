@@ -13,7 +13,7 @@ import type { Projection } from '../projection.ts';
 import type { ReceivedEvent, Reception } from '../received-event.ts';
 import type { Decision, RoomInTurn } from '../room-actor.ts';
 import type { RoomEvent, RoomRecord } from '../room-event.ts';
-import type { ReceiveOptions, RemoteMembership, RoomEntry, RoomReceiver } from '../room-receiver.ts';
+import type { HistoryOptions, ReceiveOptions, RemoteMembership, RoomEntry, RoomReceiver } from '../room-receiver.ts';
 import type { RoomWatcher, RoomWriter } from '../room-writer.ts';
 import type { SlotTable } from '../slot-table.ts';
 import type { StateStore } from '../state-store.ts';
@@ -135,7 +135,7 @@ export class Receiver implements RoomReceiver, RoomWatcher {
     await this.#turns.run(entry.roomId, () => writer.replace(entry.roomId, () => enterRoom(record, entry, parts)));
   }
 
-  async keepHistory(roomId: string, events: readonly ReceivedEvent[], options: ReceiveOptions): Promise<void> {
+  async keepHistory(roomId: string, events: readonly ReceivedEvent[], options: HistoryOptions): Promise<void> {
     await this.#turns.run(roomId, async () => {
       await this.#parts.writer.changeForked(roomId, async (turn) => {
         const draft = new DraftRoom(turn);
@@ -146,8 +146,10 @@ export class Receiver implements RoomReceiver, RoomWatcher {
         const planned = await planHistory(draft, events, planning, given.state);
         if (planned.length === 0) return { events: [] };
         const { room } = turn;
-        const [first] = await this.#parts.storage.read(selectFirstRoomIndex, { roomNid: room.roomNid });
-        const history = { planned, firstIndex: first?.room_index ?? 1 };
+        const { after = Number.MIN_SAFE_INTEGER } = options;
+        const [first] = await this.#parts.storage.read(selectFirstRoomIndex, { roomNid: room.roomNid, after });
+        const firstIndex = first?.room_index ?? 1;
+        const history = { planned, firstIndex: options.after === undefined ? Math.min(firstIndex, 1) : firstIndex };
         return {
           events: [],
           alongside: (transaction) => {
