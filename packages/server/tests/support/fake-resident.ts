@@ -27,6 +27,12 @@ interface FakeEvent {
   readonly type: string;
   readonly stateKey?: string;
   readonly content: JsonObject;
+  /** One more than its place in the timeline, unless it is to lie. */
+  readonly depth?: number;
+  /** Instead of the end of the timeline. */
+  readonly prevEvents?: readonly string[];
+  readonly authEvents?: readonly string[];
+  readonly extraFields?: JsonObject;
 }
 
 /**
@@ -50,6 +56,7 @@ export class FakeResident {
   #keys: ReadonlyMap<string, SigningKey>;
   #ts = 1_600_000_000_000;
   #count = 0;
+  #now: number | undefined;
 
   constructor(serverName: string, options: FakeResidentOptions = {}) {
     const { version = '11', joinRule = { join_rule: 'public' }, seed = 9 } = options;
@@ -77,6 +84,11 @@ export class FakeResident {
 
   keyOf(serverName: string): SigningKey | undefined {
     return this.#keys.get(serverName);
+  }
+
+  /** Its clock stands still from now on. */
+  now(ms: number): void {
+    this.#now = ms;
   }
 
   /** Changes what one endpoint (`make_join`) answers from now on. */
@@ -120,10 +132,10 @@ export class FakeResident {
     const draft = {
       ...event,
       ...(isHashedCreate ? {} : { roomId: this.roomId }),
-      prevEvents: previous.map((pdu) => pdu.eventId),
-      authEvents: auth.map((pdu) => pdu.eventId),
-      depth: this.timeline.length + 1,
-      originServerTs: this.#ts + this.#count,
+      prevEvents: event.prevEvents ?? previous.map((pdu) => pdu.eventId),
+      authEvents: event.authEvents ?? auth.map((pdu) => pdu.eventId),
+      depth: event.depth ?? this.timeline.length + 1,
+      originServerTs: this.#now ?? this.#ts + this.#count,
       ...(this.version.eventIdIsHash
         ? {}
         : {
@@ -188,6 +200,9 @@ export class FakeResident {
     }
     if (endpoint === 'backfill') return this.#backfill(query.getAll('v'), Number(query.get('limit')));
     if (endpoint === 'state_ids') return this.#stateIds(query.get('event_id') ?? '');
+    if (endpoint === 'state') return this.#stateEvents(query.get('event_id') ?? '');
+    if (endpoint === 'event_auth') return this.#eventAuth(last);
+    if (endpoint === 'get_missing_events') return this.#missingEvents(body);
     return refusal(404, 'M_UNRECOGNIZED');
   }
 
@@ -268,6 +283,34 @@ export class FakeResident {
     if (state === undefined) return refusal(404, 'M_NOT_FOUND');
     const chain = this.authChain(state).map((pdu) => pdu.eventId);
     return { status: 200, body: { pdu_ids: state.map((pdu) => pdu.eventId), auth_chain_ids: chain } };
+  }
+
+  #stateEvents(eventId: string): FakeAnswer {
+    const state = this.stateBefore.get(eventId);
+    if (state === undefined) return refusal(404, 'M_NOT_FOUND');
+    const body = { pdus: state.map((pdu) => pdu.json), auth_chain: this.authChain(state).map((pdu) => pdu.json) };
+    return { status: 200, body };
+  }
+
+  #eventAuth(eventId: string): FakeAnswer {
+    const pdu = this.events.get(eventId);
+    if (pdu === undefined) return refusal(404, 'M_NOT_FOUND');
+    return { status: 200, body: { auth_chain: this.authChain([pdu]).map((one) => one.json) } };
+  }
+
+  #missingEvents({ earliest_events: earliest, latest_events: latest, limit }: JsonObject): FakeAnswer {
+    const isSkipped = new Set(earliest as string[]);
+    const found = new Map<string, Pdu>();
+    const open = [...(latest as string[])];
+    for (let next = open.shift(); next !== undefined && found.size < Number(limit); next = open.shift()) {
+      for (const eventId of this.events.get(next)?.prevEvents ?? []) {
+        const pdu = this.events.get(eventId);
+        if (pdu === undefined || isSkipped.has(eventId) || found.has(eventId)) continue;
+        found.set(eventId, pdu);
+        open.push(eventId);
+      }
+    }
+    return { status: 200, body: { events: [...found.values()].reverse().map((pdu) => pdu.json) } };
   }
 
   #hash(pdu: Pdu): string {

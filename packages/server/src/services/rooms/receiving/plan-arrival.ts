@@ -43,7 +43,8 @@ export async function planArrival(
     await plan({ draft, received, planning, stateBefore, fate: 'rejected', known });
     return { outcome: 'rejected', reason: refusal.reason };
   }
-  const now = await checkByCurrentState(draft, received, stateBefore);
+  const isGiven = stateGiven !== undefined;
+  const now = await checkByCurrentState(draft, received, { stateBefore, isGiven, planning });
   if (!now.allowed) {
     await plan({ draft, received, planning, stateBefore, fate: 'soft-failed', known });
     return { outcome: 'soft-failed', reason: now.reason };
@@ -107,12 +108,22 @@ async function checkByStateBefore(
   return authorizeEvent(pdu, state, version);
 }
 
-/** Check 6. */
-async function checkByCurrentState(draft: DraftRoom, received: ReceivedEvent, stateBefore: StateRef): Promise<Verdict> {
+/**
+ * Check 6. Before an event behind a gap, current state is that of before the gap: what the gap changed, the joins of its
+ * senders above all, is known from the state that was given alone, so both are brought together.
+ */
+async function checkByCurrentState(
+  draft: DraftRoom,
+  received: ReceivedEvent,
+  { stateBefore, isGiven, planning }: { stateBefore: StateRef; isGiven: boolean; planning: Planning },
+): Promise<Verdict> {
   if (received.refusedBecause !== undefined) return refused(received.refusedBecause);
   if (draft.isCurrent(stateBefore)) return ALLOWED;
   const { pdu } = received;
-  return authorizeEvent(pdu, await draft.authorizingNow(pdu), draft.room.record.version);
+  const state = isGiven
+    ? await planning.authorizing(await planning.resolve([draft.current, stateBefore]), pdu)
+    : await draft.authorizingNow(pdu);
+  return authorizeEvent(pdu, state, draft.room.record.version);
 }
 
 function refusalIn(...verdicts: readonly Verdict[]): Refusal | undefined {
