@@ -7,6 +7,7 @@ export type Change =
   | StickyDueChange
   | MembershipChange
   | RoomServerChange
+  | StateResolvedChange
   | ReceiptChange
   | TypingChange
   | AccountDataChange
@@ -61,6 +62,15 @@ export interface RoomServerChange {
   readonly roomId: string;
   readonly serverName: string;
   readonly isIn: boolean;
+}
+
+/**
+ * State resolution changed the current state of a room beyond what the event itself says: an event that clients saw may
+ * hold no longer, or one that they did not see anew may hold again. Comes after the change of the event.
+ */
+export interface StateResolvedChange {
+  readonly kind: 'state-resolved';
+  readonly roomId: string;
 }
 
 export interface ReceiptChange {

@@ -65,6 +65,7 @@ export async function readJoinedRoom(
             last: hasEvents || !isWhole ? timeline.last : await newestEvent(query, sources),
             isLimited: timeline.isLimited,
             mayHaveChanged: news === undefined || news.state,
+            mayBeResolved: news === undefined || news.isResolved,
             heroes: summary?.heroes ?? [],
           },
           sources,

@@ -75,6 +75,7 @@ export async function readLeftRoom(
       last: last ?? parting,
       isLimited,
       mayHaveChanged: true,
+      mayBeResolved: true,
       heroes: [],
     },
     sources,

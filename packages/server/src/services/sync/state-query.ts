@@ -17,6 +17,8 @@ export interface StateQuery {
   readonly isLimited: boolean;
   /** False when it is known that no state event came in the stretch. */
   readonly mayHaveChanged: boolean;
+  /** False when it is known that all that changed stands in the stretch. */
+  readonly mayBeResolved: boolean;
   /** Users whom the room is named after, as far as this answer tells them. */
   readonly heroes: readonly string[];
 }

@@ -64,9 +64,10 @@ function readEvents(nids: readonly number[], sources: SyncSources): Promise<read
 
 /** State that changed since the client's token and does not stand in the timeline it gets. */
 async function changedState(query: StateQuery, sources: SyncSources): Promise<RoomEvent[]> {
-  const { request, timeline, isLimited, mayHaveChanged } = query;
+  const { request, timeline, isLimited, mayHaveChanged, mayBeResolved } = query;
   const isFiltered = eventFilterOf(request.filter.room.timeline) !== undefined;
-  if (!mayHaveChanged || !(isLimited || isFiltered || request.stateAfterName !== undefined)) return [];
+  const isPartial = isLimited || isFiltered || mayBeResolved;
+  if (!mayHaveChanged || !(isPartial || request.stateAfterName !== undefined)) return [];
   const wanted =
     request.stateAfterName !== undefined
       ? [...latestOfEach(await readChanges(query, sources)).values()]

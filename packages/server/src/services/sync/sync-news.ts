@@ -23,13 +23,22 @@ export interface SyncNews {
 export interface RoomNews {
   readonly events: boolean;
   readonly state: boolean;
+  /** The state changed otherwise than by what stands in the timeline. */
+  readonly isResolved: boolean;
   /** Who is there, or what the room is called. */
   readonly summary: boolean;
   readonly receipts: boolean;
   readonly typing: boolean;
 }
 
-export const QUIET_ROOM: RoomNews = { events: false, state: false, summary: false, receipts: false, typing: false };
+export const QUIET_ROOM: RoomNews = {
+  events: false,
+  state: false,
+  isResolved: false,
+  summary: false,
+  receipts: false,
+  typing: false,
+};
 
 /** `undefined` when the tail does not reach back to where the range starts: then anything may have changed. */
 export function readNews(stream: Stream, range: SyncRange, device: DeviceAddress): SyncNews | undefined {
@@ -90,6 +99,13 @@ class NewsOfDevice implements SyncNews {
       case 'one-time-keys':
         if (this.#isOwn(change)) this.keyCounts = true;
         return;
+      case 'state-resolved': {
+        const room = this.#room(change.roomId);
+        room.state = true;
+        room.isResolved = true;
+        room.summary = true;
+        return;
+      }
       case 'room-server':
       case 'outgoing-edu':
       case 'sticky-due': // The sticky section knows its own.

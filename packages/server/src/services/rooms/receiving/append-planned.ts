@@ -47,6 +47,8 @@ export function appendPlanned(
   } else {
     for (const projection of projections) projection.project(transaction, event, room);
     for (const change of plan.changes) writeSlotChange(transaction, room, change, place.position);
+    const isResolved = plan.changes.some((change) => change.event?.nid !== event.nid);
+    if (isResolved) transaction.publish({ kind: 'state-resolved', roomId: room.roomId });
     room.lastRoomIndex = place.roomIndex;
   }
   if (plan.fate === 'soft-failed' && plan.received.refusedBecause === undefined) room.hasRefusedSticky = true;
