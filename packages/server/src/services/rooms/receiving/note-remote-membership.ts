@@ -1,11 +1,13 @@
 import { insertOutlier, insertRoom } from '../../../storage/queries/event-graph.ts';
 import { selectMembership, upsertMembership } from '../../../storage/queries/memberships.ts';
 import { upsertStrippedState } from '../../../storage/queries/room-servers.ts';
-import type { Storage } from '../../../storage/storage.ts';
+import type { Storage, WriteTransaction } from '../../../storage/storage.ts';
 import { hasUrl } from '../event-filter-matches.ts';
 import type { EventStore } from '../event-store.ts';
 import type { RoomRecord } from '../room-event.ts';
 import type { RemoteMembership } from '../room-receiver.ts';
+import type { Slot, SlotTable } from '../slot-table.ts';
+import { withSlots } from './with-slots.ts';
 
 export interface RemoteMembershipParts {
   readonly storage: Storage;
@@ -16,14 +18,16 @@ export interface RemoteMembershipParts {
 export async function noteRemoteMembership(
   room: RoomRecord,
   { event: received, strippedState }: RemoteMembership,
-  { storage, events }: RemoteMembershipParts,
+  { storage, events, slots }: RemoteMembershipParts & { readonly slots: SlotTable },
 ): Promise<void> {
   const { pdu, canonicalJson, receivedTs } = received;
   const userId = pdu.stateKey ?? '';
   const membership = String(pdu.content.membership);
   const known = (await events.byIds([pdu.eventId])).get(pdu.eventId);
   const [row] = await storage.read(selectMembership, { roomNid: room.nid, userId });
-  await storage.write((transaction) => {
+  const write = (needed: readonly Slot[]) => (transaction: WriteTransaction) => {
+    // Once the user joins, the event is part of a state.
+    for (const slot of needed) slots.intern(transaction, slot);
     const eventNid = known?.nid ?? transaction.allocate();
     if (known === undefined) {
       transaction.run(insertOutlier, {
@@ -55,7 +59,8 @@ export async function noteRemoteMembership(
     });
     const json = `[${strippedState.join()}]`;
     transaction.run(upsertStrippedState, { roomNid: room.nid, userId, json });
-  });
+  };
+  await withSlots([{ received }], slots, (needed) => storage.write(write(needed)));
 }
 
 /** The room's record, made where there is none: a room that nobody of this server is in yet. */
