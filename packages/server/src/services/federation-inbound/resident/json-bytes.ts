@@ -1,3 +1,6 @@
+import type { Timers } from '../../../platform/timers.ts';
+import { breathe } from '../../rooms/breathe.ts';
+
 const QUOTE = Buffer.from('"');
 
 /**
@@ -5,29 +8,29 @@ const QUOTE = Buffer.from('"');
  * megabytes, which as one text would have to be copied and encoded in one go.
  */
 export class JsonBytes {
-  readonly #pieces: Uint8Array[] = [];
+  readonly #timers: Timers;
+  readonly #pieces: Uint8Array[] = [Buffer.from('{')];
   #isFirst = true;
 
-  constructor() {
-    this.#pieces.push(Buffer.from('{'));
+  constructor(timers: Timers) {
+    this.#timers = timers;
   }
 
   /** A property whose value is this JSON. */
-  add(name: string, json: string): this {
+  add(name: string, json: string): void {
     this.#begin(name);
     this.#pieces.push(Buffer.from(json));
-    return this;
   }
 
-  /** A property whose value is the list of these JSON texts. */
-  addList(name: string, texts: readonly string[]): this {
+  /** A property whose value is the list of these JSON texts. Others get their turn while it is put together. */
+  async addList(name: string, texts: readonly string[]): Promise<void> {
     this.#begin(name);
     for (let first = 0; first < texts.length; first += TEXTS_PER_PIECE) {
+      if (first > 0) await breathe(this.#timers);
       const part = texts.slice(first, first + TEXTS_PER_PIECE).join(',');
       this.#pieces.push(Buffer.from(`${first === 0 ? '[' : ','}${part}`));
     }
     this.#pieces.push(Buffer.from(texts.length === 0 ? '[]' : ']'));
-    return this;
   }
 
   bytes(): Uint8Array {

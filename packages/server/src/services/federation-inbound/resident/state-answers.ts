@@ -57,35 +57,37 @@ export class StateAnswers {
   /** Specification: server-server API, `GET /state/{roomId}`. Throws M_FORBIDDEN, M_NOT_FOUND. */
   state(question: StateQuestion): Promise<Uint8Array> {
     return this.#turns.run(async () => {
-      const { texts } = this.#parts;
+      const { texts, timers } = this.#parts;
       const { state, chain } = await this.#at(question);
-      return new JsonBytes()
-        .addList('pdus', await texts.texts(state))
-        .addList('auth_chain', await texts.texts(chain))
-        .bytes();
+      const answer = new JsonBytes(timers);
+      await answer.addList('pdus', await texts.texts(state));
+      await answer.addList('auth_chain', await texts.texts(chain));
+      return answer.bytes();
     });
   }
 
   /** Specification: server-server API, `GET /state_ids/{roomId}`. Throws M_FORBIDDEN, M_NOT_FOUND. */
   stateIds(question: StateQuestion): Promise<Uint8Array> {
     return this.#turns.run(async () => {
-      const { texts } = this.#parts;
+      const { texts, timers } = this.#parts;
       const { state, chain } = await this.#at(question);
       const quoted = (ids: readonly string[]) => ids.map((id) => JSON.stringify(id));
-      return new JsonBytes()
-        .addList('pdu_ids', quoted(await texts.ids(state)))
-        .addList('auth_chain_ids', quoted(await texts.ids(chain)))
-        .bytes();
+      const answer = new JsonBytes(timers);
+      await answer.addList('pdu_ids', quoted(await texts.ids(state)));
+      await answer.addList('auth_chain_ids', quoted(await texts.ids(chain)));
+      return answer.bytes();
     });
   }
 
   /** Specification: server-server API, `GET /event_auth/{roomId}/{eventId}`. Throws M_FORBIDDEN, M_NOT_FOUND. */
   eventAuth(question: StateQuestion): Promise<Uint8Array> {
     return this.#turns.run(async () => {
-      const { texts, authChains } = this.#parts;
+      const { texts, authChains, timers } = this.#parts;
       const event = await this.#eventOf(question);
       const chain = await authChains.of([event.nid]);
-      return new JsonBytes().addList('auth_chain', await texts.texts([...chain])).bytes();
+      const answer = new JsonBytes(timers);
+      await answer.addList('auth_chain', await texts.texts([...chain]));
+      return answer.bytes();
     });
   }
 
@@ -96,21 +98,20 @@ export class StateAnswers {
    */
   joined({ room, event, serversBefore }: TakenOver, omitMembers: boolean): Promise<Uint8Array> {
     return this.#turns.run(async () => {
-      const { texts, authChains, serverName } = this.#parts;
+      const { texts, authChains, timers, serverName } = this.#parts;
       const whole = await this.#stateBefore(event);
       const state = omitMembers ? await this.#withoutMembers(whole, room, event) : [...whole.values()];
       const chain = new Set(await authChains.of([...state, event.nid]));
       if (omitMembers) for (const nid of state) chain.delete(nid);
       const [text = ''] = await texts.texts([event.nid]);
-      const answer = new JsonBytes()
-        .add('origin', JSON.stringify(serverName))
-        .add('event', text)
-        .add('members_omitted', JSON.stringify(omitMembers));
+      const answer = new JsonBytes(timers);
+      answer.add('origin', JSON.stringify(serverName));
+      answer.add('event', text);
+      answer.add('members_omitted', JSON.stringify(omitMembers));
       if (omitMembers) answer.add('servers_in_room', JSON.stringify(serversBefore));
-      return answer
-        .addList('state', await texts.texts(state))
-        .addList('auth_chain', await texts.texts([...chain]))
-        .bytes();
+      await answer.addList('state', await texts.texts(state));
+      await answer.addList('auth_chain', await texts.texts([...chain]));
+      return answer.bytes();
     });
   }
 
