@@ -7,11 +7,8 @@ import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
 import { Encryption } from './services/encryption/encryption.ts';
 import { Ephemeral } from './services/ephemeral/ephemeral.ts';
-import { createFederationInbound, type FederationInbound } from './services/federation-inbound/federation-inbound.ts';
-import { takePresence } from './services/federation-inbound/presence-edu.ts';
-import { createReceiptHandler } from './services/federation-inbound/receipt-edu.ts';
+import type { FederationInbound } from './services/federation-inbound/federation-inbound.ts';
 import { createResident, type Resident } from './services/federation-inbound/resident/resident.ts';
-import { createTypingHandler } from './services/federation-inbound/typing-edu.ts';
 import { createPush, type Push } from './services/push/push.ts';
 import type { PushRules } from './services/push/push-rules.ts';
 import { createRemoteServers, type RemoteServersService } from './services/remote-servers/create-remote-servers.ts';
@@ -19,16 +16,15 @@ import { RemoteProfiles } from './services/remote-servers/remote-profiles.ts';
 import type { RemoteServers } from './services/remote-servers/remote-servers.ts';
 import { EventStore } from './services/rooms/event-store.ts';
 import { Memberships } from './services/rooms/memberships.ts';
-import { PolicyServers } from './services/rooms/policy-server.ts';
 import { createRoomReading, type RoomReading } from './services/rooms/room-reading.ts';
 import { createRoomsService, type RoomsService } from './services/rooms/rooms.ts';
-import { ServerAcls } from './services/rooms/server-acls.ts';
 import { StateStore } from './services/rooms/state-store.ts';
 import { DueStickyEvents } from './services/sticky-events/due-sticky-events.ts';
 import { createStickyProjection } from './services/sticky-events/sticky-projection.ts';
 import { StickyRooms } from './services/sticky-events/sticky-rooms.ts';
 import { createStickySweeper } from './services/sticky-events/sticky-sweeper.ts';
 import { SyncService } from './services/sync/sync-service.ts';
+import { startFederationInbound } from './start-federation-inbound.ts';
 import type { RowSweeper } from './storage/row-sweeper.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -116,8 +112,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const reads = { events, state, memberships, rooms, reading };
   const resident = createResident({ ...parts, ...reads, serverName, profiles, users, keys: remoteServers.keys });
   const { rules: pushRules } = push;
-  const inbound = { remoteServers, events, memberships, state, rooms, ephemeral };
-  const federationInbound = await startFederationInbound(parts, inbound);
+  const federationInbound = await startFederationInbound({ ...parts, ...reads, remoteServers, ephemeral });
   return {
     accounts,
     remoteServers,
@@ -133,36 +128,6 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     resident,
     federationInbound,
   };
-}
-
-interface InboundSources extends Pick<Services, 'remoteServers' | 'events' | 'memberships' | 'rooms' | 'ephemeral'> {
-  readonly state: StateStore;
-}
-
-async function startFederationInbound(parts: ServiceParts, sources: InboundSources): Promise<FederationInbound> {
-  const { config, platform, storage } = parts;
-  const { remoteServers, events, memberships, state, rooms, ephemeral } = sources;
-  const acls = new ServerAcls(state);
-  const speakers = { events, memberships, acls };
-  const inbound = createFederationInbound({
-    storage,
-    platform,
-    serverName: config.serverName,
-    events,
-    receiver: rooms.receiver,
-    roomServers: rooms.roomServers,
-    joining: rooms.joining,
-    acls,
-    remoteServers,
-    policy: new PolicyServers({ state, roomServers: rooms.roomServers, remote: remoteServers, clock: platform.clock }),
-    eduHandlers: {
-      'm.typing': createTypingHandler(speakers, ephemeral),
-      'm.receipt': createReceiptHandler(speakers, ephemeral.receiptsOf),
-      'm.presence': takePresence,
-    },
-  });
-  await inbound.start();
-  return inbound;
 }
 
 interface SyncSources extends Pick<Services, 'events' | 'memberships' | 'reading' | 'ephemeral' | 'encryption'> {

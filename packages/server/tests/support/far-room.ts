@@ -1,6 +1,5 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
-import type { LogFields } from '../../src/platform/log.ts';
 import type { Session } from '../../src/services/accounts/sessions.ts';
 import { FakeResident, type FakeResidentOptions } from './fake-resident.ts';
 import { createFakeFederation } from './fake-resident-federation.ts';
@@ -9,6 +8,8 @@ import { pushTransaction } from './push-transaction.ts';
 import { SyncingClient } from './syncing-client.ts';
 import type { TestFederation } from './test-federation.ts';
 import type { TestResponse, TestServer } from './test-server.ts';
+
+type OnOtherRequest = Parameters<typeof createFakeFederation>[2];
 
 const CLIENT = '/_matrix/client/v3';
 
@@ -26,18 +27,18 @@ export interface FarRoom {
   push(pdus: readonly (Pdu | JsonObject)[], txnId?: string): Promise<TestResponse>;
   pushEdu(type: string, content: JsonObject): Promise<TestResponse>;
   client(session: Session): SyncingClient;
-  /** An event that is at its end but not in the fake server's room, or at any other place in its graph. */
+  /** A request of a user, alice unless told otherwise, below `/_matrix/client/v3`. */
   ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: JsonObject, who?: Session): Promise<TestResponse>;
   /** The IDs of the messages of the room, the oldest first. */
   messages(): Promise<unknown[]>;
 }
 
 export async function createFarRoom(
-  options: FakeResidentOptions & { isJoined?: boolean; logged?: [string, LogFields | undefined][] } = {},
+  options: FakeResidentOptions & { isJoined?: boolean; onOtherRequest?: OnOtherRequest } = {},
 ): Promise<FarRoom> {
-  const { isJoined = true, ...resident } = options;
+  const { isJoined = true, onOtherRequest, ...resident } = options;
   const far = new FakeResident('far.test', resident);
-  const { federation, world } = await createFakeFederation(['here.test'], [far]);
+  const { federation, world } = await createFakeFederation(['here.test'], [far], onOtherRequest);
   const here = () => federation.server('here.test');
   const [alice, zoe] = [await here().createUser('alice'), await here().createUser('zoe')];
   const { roomId } = far;

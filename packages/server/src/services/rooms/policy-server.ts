@@ -9,6 +9,7 @@ import type { RoomVersion } from '@limpet/protocol/room-version';
 import { signaturesOf, verifyKeyFromBase64, verifySignatureOf } from '@limpet/protocol/signing';
 import type { Clock } from '../../platform/clock.ts';
 import { RemoteServerError, type RemoteServers } from '../remote-servers/remote-servers.ts';
+import type { MadeEvent } from './event-maker.ts';
 import type { ReceivedEvent } from './received-event.ts';
 import type { RoomRecord } from './room-event.ts';
 import type { RoomServers } from './room-servers.ts';
@@ -35,13 +36,13 @@ export interface PolicyServersParts {
 }
 
 /** The policy server of a room, as its state has it. */
-export interface RoomPolicy {
+interface RoomPolicy {
   readonly via: string;
   readonly key: KeyObject;
 }
 
 /** What a policy server says of an event: it signs it, or not. */
-export type Judgement =
+type Judgement =
   | { readonly allowed: true; readonly json: JsonObject }
   | { readonly allowed: false; readonly reason: string };
 
@@ -59,7 +60,7 @@ export class PolicyServers {
   }
 
   /** `undefined` for a room that has none, or names one that is not in the room. */
-  async of(room: RoomRecord): Promise<RoomPolicy | undefined> {
+  async #of(room: RoomRecord): Promise<RoomPolicy | undefined> {
     const event = await this.#parts.state.current(room, 'm.room.policy', '');
     const policy = event === undefined ? undefined : readPolicy(event.pdu.content);
     if (policy === undefined) return undefined;
@@ -68,13 +69,13 @@ export class PolicyServers {
 
   /** Whether there is anything to ask, or to refuse, about these events. */
   async isToBeAsked(room: RoomRecord, events: readonly ReceivedEvent[]): Promise<boolean> {
-    const policy = await this.of(room);
+    const policy = await this.#of(room);
     return policy !== undefined && events.some(({ pdu }) => !isWelcome(pdu, policy, room.version));
   }
 
   /** The events as they go on: with the signature that they lacked, or with the reason why they are refused. */
   async apply(room: RoomRecord, events: readonly ReceivedEvent[]): Promise<readonly ReceivedEvent[]> {
-    const policy = await this.of(room);
+    const policy = await this.#of(room);
     if (policy === undefined) return events;
     const applied: ReceivedEvent[] = [];
     for (let first = 0; first < events.length; first += MAX_AT_ONCE) {
@@ -84,8 +85,15 @@ export class PolicyServers {
     return applied;
   }
 
+  /** An event of our own as it is to be sent. Throws M_FORBIDDEN where the policy server of the room says no. */
+  async approve(room: RoomRecord, made: MadeEvent): Promise<MadeEvent> {
+    const [approved] = await this.apply(room, [made]);
+    if (approved?.refusedBecause !== undefined) throw new MatrixError('M_FORBIDDEN', approved.refusedBecause);
+    return approved ?? made;
+  }
+
   /** Throws when the policy server is away, unless it has been for so long that its silence counts as a no. */
-  async judge(pdu: Pdu, policy: RoomPolicy, version: RoomVersion): Promise<Judgement> {
+  async #judge(pdu: Pdu, policy: RoomPolicy, version: RoomVersion): Promise<Judgement> {
     if (isWelcome(pdu, policy, version)) return { allowed: true, json: pdu.json };
     if (signaturesOf(pdu.json, policy.via).some(({ keyId }) => keyId === KEY_ID)) {
       return { allowed: false, reason: "The signature of the room's policy server is wrong." };
@@ -98,7 +106,7 @@ export class PolicyServers {
   }
 
   async #applyTo(event: ReceivedEvent, policy: RoomPolicy, room: RoomRecord): Promise<ReceivedEvent> {
-    const judgement = await this.judge(event.pdu, policy, room.version);
+    const judgement = await this.#judge(event.pdu, policy, room.version);
     if (!judgement.allowed) return { ...event, refusedBecause: judgement.reason };
     if (judgement.json === event.pdu.json) return event;
     return {

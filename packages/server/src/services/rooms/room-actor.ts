@@ -9,7 +9,7 @@ import type { Projection } from './projection.ts';
 import { appendPlanned } from './receiving/append-planned.ts';
 import { appendReleased } from './receiving/append-released.ts';
 import type { PlannedArrival } from './receiving/planned-arrival.ts';
-import type { RoomEvent } from './room-event.ts';
+import type { RoomEvent, RoomRecord } from './room-event.ts';
 import { SLOT_EXPECTATION, type Slot } from './slot-table.ts';
 import { identityOf } from './state-ref.ts';
 import { TurnQueue } from './turn-queue.ts';
@@ -26,6 +26,11 @@ export interface RoomActorParts extends RoomSources {
   readonly projections: readonly Projection[];
   /** Told after each write that went well; it must not throw and must not take long: note and begin. */
   readonly afterWrite: (room: LoadedRoom, written: { readonly hasNewState: boolean }) => void;
+  /**
+   * Asks the policy server of a room that has one; the event as it is to be sent. The room's turn waits for it, as the
+   * signature is on the event where it stands in the graph. Throws M_FORBIDDEN where it is not welcome.
+   */
+  readonly approve?: ((room: RoomRecord, made: MadeEvent) => Promise<MadeEvent>) | undefined;
 }
 
 /** What a request decided to do to the room. */
@@ -158,14 +163,19 @@ export class RoomActor {
     const arrivals: Arrival[] = [];
     for (const next of [...made, ...events]) {
       if (!('pdu' in next)) await this.#loadMembersInto(state, usersNamedBy(next));
-      const one =
-        'pdu' in next ? next : maker.make(next, { roomId: record.roomId, version: record.version, state, previous });
+      const context = { roomId: record.roomId, version: record.version, state, previous };
+      const one = await this.#approved('pdu' in next ? next : maker.make(next, context));
       arrivals.push(await this.#arrivalOf(one));
       previous = [one.pdu];
       if (one.pdu.stateKey !== undefined && !isOne) state.set(stateMapKey(one.pdu.type, one.pdu.stateKey), one.pdu);
     }
     await loadSnapshotPieces(this.room.current, arrivals.length + 1, storage);
     return arrivals;
+  }
+
+  async #approved(made: MadeEvent): Promise<MadeEvent> {
+    const hasPolicy = this.room.state.has(stateMapKey('m.room.policy', ''));
+    return hasPolicy && this.#parts.approve !== undefined ? this.#parts.approve(this.room.record, made) : made;
   }
 
   async #arrivalOf(made: MadeEvent): Promise<Arrival> {

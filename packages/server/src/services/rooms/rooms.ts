@@ -15,6 +15,7 @@ import { JoiningRooms } from './joining-rooms.ts';
 import { MembershipChanges, type ProfileOf } from './membership-changes.ts';
 import type { Memberships } from './memberships.ts';
 import type { OlderHistory } from './older-history.ts';
+import { PolicyServers } from './policy-server.ts';
 import type { Projection } from './projection.ts';
 import { Receiver, type ReceivingLimits } from './receiving/receiver.ts';
 import { RestrictedJoins } from './restricted-joins.ts';
@@ -65,6 +66,8 @@ export interface RoomsService {
   readonly receiver: RoomReceiver;
   /** Which other servers are in which rooms. */
   readonly roomServers: RoomServers;
+  /** Whether events are welcome in rooms that have a policy server. */
+  readonly policy: PolicyServers;
   /** Goes on with what was kept back, and begins to forget old transaction IDs, until `stop`. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -77,13 +80,16 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const signer: EventSigner = { serverName, key: parts.signingKey };
   const maker = new EventMaker(signer, platform);
   const slots = new SlotTable(storage);
-  const writer = new RoomWriter({ storage, events, slots, serverName, maker, projections }, parts.maxRoomsInMemory);
   const { clock, log } = platform;
+  const roomServers = new RoomServers(storage);
+  const policy = new PolicyServers({ state, roomServers, remote: parts.remote, clock });
+  const approve: PolicyServers['approve'] = (room, made) => policy.approve(room, made);
+  const writing = { storage, events, slots, serverName, maker, projections, approve };
+  const writer = new RoomWriter(writing, parts.maxRoomsInMemory);
   const remoteAliases = new RemoteAliases(parts.remote, serverName);
   const aliases = new Aliases({ storage, clock, serverName, events, state, memberships, remoteAliases });
   const restrictedJoins = new RestrictedJoins(events, memberships);
   const joining = new JoiningRooms();
-  const roomServers = new RoomServers(storage);
   const receiver = new Receiver({ ...parts, slots, writer, limits: parts.receiving });
   writer.watch(receiver);
   const elsewhere = createRoomsElsewhere({ ...parts, receiver, writer, maker, roomServers, joining, signer });
@@ -109,6 +115,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     receiver,
     elsewhere,
     joining,
+    policy,
     roomServers,
     older: new Backfill({ ...parts, receiver, roomServers }),
     async start() {
