@@ -1,6 +1,7 @@
 import type { Endpoint } from '@limpet/protocol/endpoint';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { type AdminCommands, createAdminCommands } from './command-line/admin-commands.ts';
+import { examineFromWithin } from './command-line/server-examination.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
@@ -95,7 +96,9 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
   return {
     services,
-    admin: createAdminCommands(services.accounts),
+    admin: createAdminCommands(services.accounts, () =>
+      examineFromWithin(parts.storage, services.remoteServers.ownKeys),
+    ),
     endpoints: routesServed(EVERYTHING).map((route) => route.endpoint),
     async start() {
       const urls: string[] = [];

@@ -9,6 +9,7 @@ import { createNodePlatform } from './platform/node/create-node-platform.ts';
 import type { OutboundHttpOptions } from './platform/node/outbound-http.ts';
 import { nodeRandom } from './platform/node/random.ts';
 import { createNodeTerminal } from './platform/node/terminal.ts';
+import type { Platform } from './platform/platform.ts';
 import { PromptCancelled } from './platform/terminal.ts';
 
 /**
@@ -55,18 +56,28 @@ const actions: Actions = {
     terminal.print(`${options.config ?? 'The default configuration'} is good`);
     return 0;
   },
+  async doctor(options) {
+    const config = await readConfigFile(options.config, process.cwd());
+    const tls = readTlsFiles(config);
+    const outbound = outboundOptions(config);
+    const { doctor } = await import('./command-line/doctor/doctor.ts');
+    return doctor(options, { config, tls, outbound, platform: quietPlatform(outbound), terminal });
+  },
   ...createUserActions({
     terminal,
     random: nodeRandom,
     async withCommands(file, use) {
       const config = await readConfigFile(file, process.cwd());
-      const log = { level: 'warn', format: 'pretty', output: process.stderr } as const;
-      const platform = createNodePlatform(log, outboundOptions(config));
       const { withAdminCommands } = await import('./command-line/with-admin-commands.ts');
-      return withAdminCommands(config, platform, use);
+      return withAdminCommands(config, quietPlatform(outboundOptions(config)), use);
     },
   }),
 };
+
+/** For commands: standard output is for what they answer. */
+function quietPlatform(outbound: OutboundHttpOptions): Platform {
+  return createNodePlatform({ level: 'warn', format: 'pretty', output: process.stderr }, outbound);
+}
 
 /** How other servers are reached. Throws ConfigError. */
 function outboundOptions(config: Config): OutboundHttpOptions {

@@ -84,6 +84,14 @@ async function startServer(directory: string): Promise<Running & { url: string }
   return { ...running, url };
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 async function logIn(url: string, user: string, password: string): Promise<{ status: number; accessToken: string }> {
   const body = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password };
   const response = await fetch(`${url}/_matrix/client/v3/login`, { method: 'POST', body: JSON.stringify(body) });
@@ -199,6 +207,35 @@ describe('limpet serve', () => {
       2,
       'limpet: The configuration file no.yaml: there is no such file. Check the path\n',
     ]);
+  });
+});
+
+describe('limpet doctor', () => {
+  test('looks at a server that runs, as one JSON object a line, with status 1 where something is wrong', async () => {
+    const port = await freePort();
+    const directory = temporaryDirectory(`listeners: [{ port: ${port} }]\nserver_name: 127.0.0.1:1\n`);
+    await startServer(directory);
+    const { status, output } = await run(directory, ['doctor', '--json', '--config', 'limpet.yaml']);
+    const findings = output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { check: string; level: string; remedy?: string });
+    const levelsOf = (check: string) => findings.filter((one) => one.check === check).map(({ level }) => level);
+    expect(levelsOf('database')).toEqual(['good']);
+    expect(levelsOf('listeners')).toEqual(['good']);
+    // Nobody can reach port 1.
+    expect(findings.filter(({ level }) => level === 'problem')).toEqual([
+      expect.objectContaining({ check: 'discovery', remedy: expect.any(String) }),
+    ]);
+    expect(status).toBe(1);
+  });
+
+  test('looks at one that is stopped, and makes nothing of it worse', async () => {
+    const directory = temporaryDirectory(`${ANY_PORT}federation: { enabled: false }\n`);
+    const { status, output, errors } = await run(directory, ['doctor', '--config', 'limpet.yaml']);
+    expect(output).toContain('is not running');
+    expect(output).toMatch(/Nothing is wrong\.\n$/);
+    expect([status, errors]).toEqual([0, '']);
   });
 });
 

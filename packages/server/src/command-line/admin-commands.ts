@@ -1,5 +1,6 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Accounts } from '../services/accounts/accounts.ts';
+import type { ServerExamination } from './server-examination.ts';
 
 /**
  * What an operator does to accounts from the command line. Each throws a MatrixError whose message tells the operator
@@ -12,6 +13,8 @@ export interface AdminCommands {
   resetPassword(parameters: { name: string; password: string; keepsSessions: boolean }): Promise<{ userId: string }>;
   /** For good. With `erase` the profile goes, too. */
   deactivateUser(parameters: { name: string; erase: boolean }): Promise<{ userId: string }>;
+  /** What the doctor can only see from within. */
+  examine(parameters: Record<string, never>): Promise<ServerExamination>;
 }
 
 export interface ListedUser {
@@ -23,6 +26,7 @@ export interface ListedUser {
 
 export function createAdminCommands(
   accounts: Pick<Accounts, 'users' | 'registration' | 'accountChanges'>,
+  examine: () => Promise<ServerExamination>,
 ): AdminCommands {
   const { users, registration, accountChanges } = accounts;
 
@@ -56,5 +60,6 @@ export function createAdminCommands(
       await accountChanges.deactivate(userId, { erase });
       return { userId };
     },
+    examine,
   };
 }

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { schemaCheck } from '../http/check-schema.ts';
 import type { Log } from '../platform/log.ts';
 import type { AdminCommands } from './admin-commands.ts';
+import type { ServerExamination } from './server-examination.ts';
 
 /**
  * How the command line speaks with the running server: one JSON text asks, one answers. Positions and caches belong to
@@ -43,7 +44,12 @@ export function remoteAdminCommands(call: (request: string) => Promise<string>):
     listUsers: (parameters) => ask('listUsers', parameters),
     resetPassword: (parameters) => ask('resetPassword', parameters),
     deactivateUser: (parameters) => ask('deactivateUser', parameters),
+    examine: (parameters) => ask('examine', parameters),
   };
+}
+
+function examined({ servers, ...others }: ServerExamination): JsonObject {
+  return { ...others, servers: [...servers] };
 }
 
 function answerIn(text: string): JsonValue {
@@ -78,6 +84,8 @@ async function run(commands: AdminCommands, command: string, parameters: object)
       return commands.resetPassword(checkResetPassword(parameters));
     case 'deactivateUser':
       return commands.deactivateUser(checkDeactivateUser(parameters));
+    case 'examine':
+      return examined(await commands.examine({}));
     default:
       throw new MatrixError(
         'M_UNRECOGNIZED',

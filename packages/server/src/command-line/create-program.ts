@@ -1,8 +1,9 @@
 import { Command, CommanderError } from 'commander';
+import type { DoctorActions } from './doctor/doctor-actions.ts';
 import type { UserActions } from './user-actions.ts';
 
 /** What the commands do. Each gives the exit status. */
-export interface Actions extends UserActions {
+export interface Actions extends UserActions, DoctorActions {
   serve(options: { config?: string }): Promise<number>;
   configExample(): Promise<number>;
   configDocument(): Promise<number>;
@@ -34,6 +35,7 @@ export async function runProgram(args: readonly string[], version: string, actio
     .addHelpText('after', GENERAL_EXAMPLES);
   addServe(program, run, actions);
   addUser(program.command('user').description('make and change accounts'), run, actions);
+  addDoctor(program, run, actions);
   addConfig(program.command('config').description('show and check configurations'), run, actions);
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -99,6 +101,17 @@ function addUser(user: Command, run: Run, actions: Actions): void {
     .option('--erase', 'remove its profile, too')
     .addHelpText('after', '\nExample:\n  limpet user deactivate mallory --erase')
     .action(run((name, options) => actions.deactivateUser(name, options)));
+}
+
+function addDoctor(program: Command, run: Run, actions: Actions): void {
+  program
+    .command('doctor')
+    .description('say what is wrong with the server, its clock, its certificates, and how others find it')
+    .option(...CONFIG_OPTION)
+    .option('--server <name...>', 'other homeservers to compare clocks with, besides those it shares rooms with')
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', '\nExit status 1 when something is wrong.\n\nExample:\n  limpet doctor --config limpet.yaml')
+    .action(run((options) => actions.doctor(options)));
 }
 
 function addConfig(config: Command, run: Run, actions: Actions): void {

@@ -23,6 +23,11 @@ export const selectRoomsOfServer = defineStatement<{ serverName: string }, { roo
   'select room_nid from room_servers where server_name = :serverName and is_in = 1',
 );
 
+/** Some of the servers that are in rooms now. */
+export const selectSomeServers = defineStatement<{ limit: number }, { server_name: string }>(
+  'select distinct server_name from room_servers where is_in = 1 order by server_name limit :limit',
+);
+
 /** How one server stands to a room; no row where it never was in it. */
 export const selectServerInRoom = defineStatement<
   { roomNid: number; serverName: string },
