@@ -1,7 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
-import { bodyOf, FakeResident, refusal } from './support/fake-resident.ts';
+import { bodyOf, type FakeAnswer, FakeResident, refusal } from './support/fake-resident.ts';
 import { createFakeFederation, type FakeFederation } from './support/fake-resident-federation.ts';
 import type { TestResponse, TestServer } from './support/test-server.ts';
 
@@ -271,6 +271,22 @@ describe('the past of a room of another server', () => {
     expect(bodies(body.chunk as unknown as Shown[])).toEqual(['mine']);
   });
 
+  test.each([
+    ['nothing', () => ({ status: 200, body: { pdu_ids: [], auth_chain_ids: [] } })],
+    ['what is none', () => ({ status: 200, body: { pdu_ids: 7, auth_chain_ids: [{}] } })],
+    ['events that nobody has', () => ({ status: 200, body: { pdu_ids: ['$a', '$b'], auth_chain_ids: [] } })],
+    ['no answer', () => refusal(404, 'M_NOT_FOUND')],
+  ])('is not taken where the state before it is %s', async (_what, lie) => {
+    const far = new FakeResident('far.test');
+    for (let index = 1; index <= 100; index++) far.say(`${index}`);
+    const { ask } = await start(far);
+    await ask('POST', `join/${far.roomId}`);
+    far.lie('state_ids', lie);
+    const { body } = await ask('GET', `rooms/${far.roomId}/messages?dir=b`);
+    expect((body.chunk as unknown as Shown[]).map(({ type }) => type)).toEqual(['m.room.member']);
+    expect(body.end).toBeDefined();
+  });
+
   test('is around an event, too', async () => {
     const far = new FakeResident('far.test');
     far.say('before');
@@ -289,6 +305,13 @@ describe('the past of a room of another server', () => {
       () => ({ status: 200, body: { pdus: [new FakeResident('far.test').say('x').json] } }),
     ],
     ['gives what is none', () => ({ status: 200, body: { pdus: [1, null, {}, { type: 7 }] } })],
+    [
+      'gives itself as its past',
+      (answer: FakeAnswer) => {
+        const pdus = bodyOf(answer).pdus as JsonObject[];
+        return { status: 200, body: { pdus: pdus.map((pdu) => ({ ...pdu, prev_events: ['$x', '$y'] })) } };
+      },
+    ],
   ])('is what there is where the other server %s', async (_what, lie) => {
     const far = new FakeResident('far.test');
     far.say('hidden');
@@ -372,6 +395,23 @@ describe('inviting a user of another server', () => {
     far.lie('invite', lie as never);
     expect(failure(await ask('POST', `rooms/${roomId}/invite`, { user_id: BOB }))).toEqual(expected);
     expect(failure(await ask('GET', `rooms/${roomId}/state/m.room.member/${BOB}`))).toEqual([404, 'M_NOT_FOUND']);
+  });
+
+  test('is refused for a room that is not for others, without asking that server to sign', async () => {
+    const { ask, far } = await start();
+    const made = await ask('POST', 'createRoom', { creation_content: { 'm.federate': false } });
+    const invited = await ask('POST', `rooms/${made.body.room_id}/invite`, { user_id: BOB });
+    expect(failure(invited)).toEqual([403, 'M_FORBIDDEN']);
+    expect(far.asked).not.toContain('PUT invite');
+  });
+
+  test('is refused to who is not in the room, without asking that server to sign', async () => {
+    const { ask, far, server } = await start();
+    const roomId = String((await ask('POST', 'createRoom')).body.room_id);
+    const carol = await server.createUser('carol');
+    expect(failure(await ask('POST', `rooms/${roomId}/invite`, { user_id: BOB }, carol))).toEqual([403, 'M_FORBIDDEN']);
+    expect(failure(await ask('POST', 'rooms/!no:far.test/invite', { user_id: BOB }))).toEqual([403, 'M_FORBIDDEN']);
+    expect(far.asked).not.toContain('PUT invite');
   });
 
   test('when the room is made, too', async () => {

@@ -3,7 +3,7 @@ import { signedTextOf } from '@limpet/protocol/event-id';
 import { serverNameOf } from '@limpet/protocol/identifiers';
 import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
+import { contentOf, type Pdu, stateEvent, stateMapKey } from '@limpet/protocol/pdu';
 import { signaturesOf, verifySignatureOf } from '@limpet/protocol/signing';
 import { RemoteServerError, type RemoteServers } from '../../remote-servers/remote-servers.ts';
 import type { EventMaker, MadeEvent, NewEvent } from '../event-maker.ts';
@@ -82,6 +82,7 @@ export class RemoteInvites {
       await turn.loadMembers(sender, target);
       draft = undefined;
       if (isDone(turn)) return { events: [] };
+      if (contentOf(stateEvent(room.state, 'm.room.create', ''), 'm.federate') === false) throw notForOthers();
       const previous = room.extremities.map(({ pdu }) => pdu);
       const context = { roomId, version: room.record.version, state: room.state, previous };
       draft = { made: maker.make(invite.event, context), room, roomState: stateToTell(room, sender) };
@@ -140,6 +141,11 @@ export class RemoteInvites {
     if (!verdict.allowed) throw new RemoteServerError(serverName, 'bad-answer', verdict.reason);
     return { ...made, pdu: { ...made.pdu, json }, canonicalJson: encodeCanonicalJson(json) };
   }
+}
+
+/** Specification: `m.room.create`, `m.federate`: the invited user could never join. */
+function notForOthers(): MatrixError {
+  return new MatrixError('M_FORBIDDEN', 'The room was made for the users of this server alone (m.federate).');
 }
 
 /**

@@ -41,9 +41,9 @@ export class StateFetcher {
     const answer = await this.#ask('state_ids', eventId, room, serverName);
     const stateIds = textsIn(answer, 'pdu_ids');
     const wanted = [...new Set([...stateIds, ...textsIn(answer, 'auth_chain_ids')])];
-    const missing = wanted.filter(isNotIn(await this.#known(wanted)));
+    const missing = wanted.filter(isNotIn(await this.#known(wanted, room)));
     if (missing.length > 0) await this.#keep(missing, { eventId, room, serverName });
-    const known = await this.#known(stateIds);
+    const known = await this.#known(stateIds, room);
     const state = stateIds.filter((stateId) => known.has(stateId));
     if (!state.some((stateId) => known.get(stateId) === 'm.room.create')) {
       throw new RemoteServerError(serverName, 'bad-answer', 'The state has no m.room.create event.');
@@ -84,12 +84,14 @@ export class StateFetcher {
     });
   }
 
-  /** The types of those that are here and were not refused. */
-  async #known(eventIds: readonly string[]): Promise<Map<string, string>> {
+  /** The types of those that are here, of this room, and were not refused. */
+  async #known(eventIds: readonly string[], room: RoomRecord): Promise<Map<string, string>> {
     const known = new Map<string, string>();
     for (let first = 0; first < eventIds.length; first += IDS_PER_READ) {
       const found = await this.#parts.events.byIds(eventIds.slice(first, first + IDS_PER_READ));
-      for (const [eventId, event] of found) if (!event.isRejected) known.set(eventId, event.pdu.type);
+      for (const [eventId, event] of found) {
+        if (!event.isRejected && event.room.nid === room.nid) known.set(eventId, event.pdu.type);
+      }
     }
     return known;
   }
