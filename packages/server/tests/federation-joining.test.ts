@@ -1,5 +1,5 @@
 import type { JsonObject } from '@limpet/protocol/json';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
 import { bodyOf, type FakeAnswer, FakeResident, refusal } from './support/fake-resident.ts';
 import { createFakeFederation, type FakeFederation } from './support/fake-resident-federation.ts';
@@ -193,6 +193,20 @@ describe('joining a room of another server', () => {
     const asked = far.asked.length;
     expect(failure(await ask('POST', `join/${far.roomId}`, {}, carol))).toEqual([403, 'M_FORBIDDEN']);
     expect(far.asked).toHaveLength(asked);
+  });
+
+  test('E2: what comes while the answer is on its way is there after the join', async () => {
+    const { ask, far, server, sync } = await start();
+    far.lie('send_join', async (answer) => {
+      const { uri, authorization, body } = far.transaction('here.test', [far.say('early')]);
+      const sent = await server.request('PUT', uri, { body, headers: { authorization } });
+      expect(sent.status).toBe(200);
+      return answer;
+    });
+    expect((await ask('POST', `join/${far.roomId}`)).status).toBe(200);
+    await vi.waitFor(async () => {
+      expect(bodies((await sync()).rooms?.join?.[far.roomId]?.timeline?.events)).toEqual(['early']);
+    });
   });
 
   test('again after leaving brings the room up to date', async () => {

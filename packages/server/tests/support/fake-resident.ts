@@ -6,7 +6,9 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/
 import { trustedPdu } from '@limpet/protocol/parse-pdu';
 import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
 import { findRoomVersion, type RoomVersion } from '@limpet/protocol/room-version';
-import { type SigningKey, signEvent, signingKeyFromSeed, signJson } from '@limpet/protocol/signing';
+import { signedTextOfRequest } from '@limpet/protocol/signed-request';
+import { type SigningKey, signEvent, signingKeyFromSeed, signJson, signText } from '@limpet/protocol/signing';
+import { formatXMatrix } from '@limpet/protocol/x-matrix';
 
 export interface FakeResidentOptions {
   readonly version?: string;
@@ -170,6 +172,18 @@ export class FakeResident {
     const verify_keys = { [this.key.keyId]: { key: this.key.publicKeyBase64 } };
     const keys = { server_name: this.serverName, verify_keys, old_verify_keys: {}, valid_until_ts: validUntilTs };
     return signJson(keys, this.serverName, this.key);
+  }
+
+  /** A transaction with these events, signed for that server: path, headers and body. */
+  transaction(destination: string, pdus: readonly Pdu[]): { uri: string; authorization: string; body: string } {
+    this.#count++;
+    const uri = `/_matrix/federation/v1/send/${this.#count}`;
+    const content = { origin: this.serverName, origin_server_ts: this.#ts, pdus: pdus.map(({ json }) => json) };
+    const body = encodeCanonicalJson(content);
+    const request = { method: 'PUT', uri, origin: this.serverName, destination, content: body };
+    const signature = signText(signedTextOfRequest(request), this.key);
+    const authorization = formatXMatrix({ origin: this.serverName, destination, key: this.key.keyId, signature });
+    return { uri, authorization, body };
   }
 
   /** What it says to a request whose path begins with `/_matrix/`. */
