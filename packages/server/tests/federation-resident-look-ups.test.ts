@@ -150,8 +150,10 @@ describe('publicRooms', () => {
     expect(names((await far.ask('GET', path)).body)).toEqual(['after']);
   });
 
-  test('has nothing of other networks, nor rooms that do not federate', async () => {
+  test('has nothing of other networks, nor rooms that do not federate or that we left', async () => {
     await fill();
+    const left = await createRoom({ visibility: 'public', name: 'left' });
+    await world.home.ok('POST', `/_matrix/client/v3/rooms/${left}/leave`, { token: alice.accessToken, body: {} });
     await createRoom({ visibility: 'public', name: 'ours alone', creation_content: { 'm.federate': false } });
     expect(names((await far.ask('GET', `${path}?third_party_instance_id=irc`)).body)).toEqual([]);
     expect(names((await far.ask('POST', path, { third_party_instance_id: 'irc' })).body)).toEqual([]);

@@ -88,8 +88,9 @@ export class PublicRooms {
 
 function matcherOf(searchTerm: string | undefined, roomTypes: PublicRoomsQuery['roomTypes']) {
   const term = searchTerm?.toLowerCase() ?? '';
-  return ({ isFederated, name, topic, canonicalAlias, roomType }: RoomSummary): boolean => {
-    if (!isFederated) return false;
+  return ({ isFederated, isResident, name, topic, canonicalAlias, roomType }: RoomSummary): boolean => {
+    // Nobody gets in by way of a server that is not in the room.
+    if (!isFederated || !isResident) return false;
     if (roomTypes !== undefined && !roomTypes.includes(roomType ?? null)) return false;
     return term === '' || [name, topic, canonicalAlias].some((text) => text?.toLowerCase().includes(term));
   };

@@ -118,7 +118,9 @@ export class HandedOverEvents {
       );
     }
     const taken = (await this.#parts.events.byIds([eventId])).get(eventId);
-    if (taken?.stateBefore === undefined || taken.isRejected || taken.isSoftFailed) {
+    // Where servers choose event IDs, another event may have had this one before.
+    const isSame = taken?.pdu.type === 'm.room.member' && taken.pdu.stateKey === event.pdu.stateKey;
+    if (!isSame || taken.stateBefore === undefined || taken.isRejected || taken.isSoftFailed) {
       throw new MatrixError('M_FORBIDDEN', 'The room does not have this event.');
     }
     return taken;

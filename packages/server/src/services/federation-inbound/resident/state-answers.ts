@@ -1,3 +1,4 @@
+import { serverNameOf } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Timers } from '../../../platform/timers.ts';
 import { selectHeroes } from '../../../storage/queries/sync.ts';
@@ -14,9 +15,11 @@ import type { TakenOver } from './handed-over-events.ts';
 import { JsonBytes } from './json-bytes.ts';
 import type { RoomGate } from './room-gate.ts';
 
-/** Answers with the state of a room that are put together at once, and requests that may wait for their turn. */
+/** Answers with the state of a room that are put together at once. */
 const MAX_AT_ONCE = 2;
-const MAX_WAITING = 200;
+/** Requests that may wait for their turn, of one server and of all. */
+const MAX_WAITING_OF_SERVER = 20;
+const MAX_WAITING = 500;
 /** Members that a room without a name is named after. Client-server API, "Calculating the display name". */
 const MAX_HEROES = 5;
 
@@ -48,7 +51,11 @@ type State = ReadonlyMap<number, number>;
  */
 export class StateAnswers {
   readonly #parts: StateAnswersParts;
-  readonly #turns = new FewAtOnce({ atOnce: MAX_AT_ONCE, waiting: MAX_WAITING });
+  readonly #turns = new FewAtOnce({
+    atOnce: MAX_AT_ONCE,
+    waitingOfOne: MAX_WAITING_OF_SERVER,
+    waiting: MAX_WAITING,
+  });
 
   constructor(parts: StateAnswersParts) {
     this.#parts = parts;
@@ -56,7 +63,7 @@ export class StateAnswers {
 
   /** Specification: server-server API, `GET /state/{roomId}`. Throws M_FORBIDDEN, M_NOT_FOUND. */
   state(question: StateQuestion): Promise<Uint8Array> {
-    return this.#turns.run(async () => {
+    return this.#turns.run(question.serverName, async () => {
       const { texts, timers } = this.#parts;
       const { state, chain } = await this.#at(question);
       const answer = new JsonBytes(timers);
@@ -68,7 +75,7 @@ export class StateAnswers {
 
   /** Specification: server-server API, `GET /state_ids/{roomId}`. Throws M_FORBIDDEN, M_NOT_FOUND. */
   stateIds(question: StateQuestion): Promise<Uint8Array> {
-    return this.#turns.run(async () => {
+    return this.#turns.run(question.serverName, async () => {
       const { texts, timers } = this.#parts;
       const { state, chain } = await this.#at(question);
       const quoted = (ids: readonly string[]) => ids.map((id) => JSON.stringify(id));
@@ -81,7 +88,7 @@ export class StateAnswers {
 
   /** Specification: server-server API, `GET /event_auth/{roomId}/{eventId}`. Throws M_FORBIDDEN, M_NOT_FOUND. */
   eventAuth(question: StateQuestion): Promise<Uint8Array> {
-    return this.#turns.run(async () => {
+    return this.#turns.run(question.serverName, async () => {
       const { texts, authChains, timers } = this.#parts;
       const event = await this.#eventOf(question);
       const chain = await authChains.of([event.nid]);
@@ -97,7 +104,8 @@ export class StateAnswers {
    * Specification: server-server API, `PUT /send_join/{roomId}/{eventId}`.
    */
   joined({ room, event, serversBefore }: TakenOver, omitMembers: boolean): Promise<Uint8Array> {
-    return this.#turns.run(async () => {
+    const joiner = serverNameOf(event.pdu.sender) ?? '';
+    return this.#turns.run(joiner, async () => {
       const { texts, authChains, timers, serverName } = this.#parts;
       const whole = await this.#stateBefore(event);
       const state = omitMembers ? await this.#withoutMembers(whole, room, event) : [...whole.values()];
