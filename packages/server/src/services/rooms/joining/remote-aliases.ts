@@ -1,12 +1,14 @@
 import { asRoomId, type RoomAlias, serverNameOf } from '@limpet/protocol/identifiers';
 import { isJsonObject } from '@limpet/protocol/json';
-import { MatrixError } from '@limpet/protocol/matrix-error';
+import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import { RemoteServerError, type RemoteServers } from '../../remote-servers/remote-servers.ts';
 import { clientErrorOf, MAX_SERVERS_ASKED, otherServers } from './ask-servers.ts';
 import { arrayIn } from './fetch-events.ts';
 
 const ALIAS_TIMEOUT_MS = 20_000;
 const MAX_ALIAS_ANSWER_BYTES = 262_144;
+/** Aliases that are looked up at once: anybody may ask for one, logged in or not. */
+const MAX_UNDER_WAY = 200;
 
 export interface FoundRoom {
   readonly roomId: string;
@@ -18,6 +20,7 @@ export interface FoundRoom {
 export class RemoteAliases {
   readonly #remote: RemoteServers;
   readonly #serverName: string;
+  #underWay = 0;
 
   constructor(remote: RemoteServers, serverName: string) {
     this.#remote = remote;
@@ -26,6 +29,16 @@ export class RemoteAliases {
 
   /** Throws M_NOT_FOUND where the alias's server has none like it, M_UNKNOWN (502) where it does not say. */
   async resolve(alias: RoomAlias): Promise<FoundRoom> {
+    if (this.#underWay >= MAX_UNDER_WAY) throw limitExceeded('Many aliases are being looked up just now. Try again.');
+    this.#underWay++;
+    try {
+      return await this.#ask(alias);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  async #ask(alias: RoomAlias): Promise<FoundRoom> {
     const serverName = serverNameOf(alias);
     try {
       const answer = await this.#remote.request(serverName, {
