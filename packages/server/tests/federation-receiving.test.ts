@@ -1,4 +1,5 @@
 import type { Pdu } from '@limpet/protocol/pdu';
+import { signingKeyFromSeed } from '@limpet/protocol/signing';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createFarRoom, type FarRoom } from './support/far-room.ts';
 import { pushTransaction, signedRequest } from './support/push-transaction.ts';
@@ -175,4 +176,52 @@ test('this server is no policy server, and says so', async () => {
   const path = '/_matrix/policy/v1/sign';
   const answer = await signedRequest(here(), far, { method: 'POST', path, body: far.say('spam?').json });
   expect(answer).toMatchObject({ status: 404, body: { errcode: 'M_UNRECOGNIZED' } });
+});
+
+test('an invite that is taken back is gone, when a server says so that was named in it', async () => {
+  const { far, alice, ask, push, client, here, roomId } = await start({ isJoined: false });
+  const invite = far.invite(alice.userId);
+  const path = `/_matrix/federation/v2/invite/${encodeURIComponent(roomId)}/${encodeURIComponent(invite.eventId)}`;
+  const state = [...far.state.values()].map(({ json }) => json);
+  const body = { room_version: far.version.id, event: invite.json, invite_room_state: state };
+  expect((await signedRequest(here(), far, { method: 'PUT', path, body })).status).toBe(200);
+  const syncing = client(alice);
+  expect((await syncing.sync()).roomIds('invite')).toEqual([roomId]);
+  const evil = { serverName: 'evil.test', key: signingKeyFromSeed('ed25519:evil', new Uint8Array(32).fill(3)) };
+  far.addKey(evil.serverName, evil.key);
+  const kick = { type: 'm.room.member', stateKey: alice.userId, content: { membership: 'leave' } };
+  const forged = far.build({ ...kick, sender: '@mallory:evil.test' });
+  const message = far.say('not for us');
+  const refused = (await push([forged, message])).body.pdus as Record<string, { error?: string }>;
+  expect(Object.values(refused).map(({ error }) => error)).toEqual(Array(2).fill(expect.stringContaining('No user')));
+  const kicked = far.add({ ...kick, sender: far.creator });
+  expect((await push([kicked])).body).toEqual({ pdus: { [kicked.eventId]: {} } });
+  expect((await syncing.sync()).roomIds('leave')).toEqual([roomId]);
+  expect((await ask('GET', 'sync?timeout=0')).body.rooms ?? {}).not.toHaveProperty('invite');
+});
+
+test('E6: over its limit, a server is told when to come again, and nothing of its transaction is kept', async () => {
+  const { far, push, messages } = await start();
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { receiver } = room.here().server.services.rooms;
+  const receive = receiver.receive.bind(receiver);
+  vi.spyOn(receiver, 'receive').mockImplementation(async (...given) => {
+    await gate;
+    return receive(...given);
+  });
+  const message = { sender: far.creator, type: 'm.room.message' };
+  const said = Array.from({ length: 5 }, (_, n) => far.build({ ...message, content: { body: `${n}` } }));
+  const last = said.pop();
+  const pushes = said.map((pdu) => push([pdu]));
+  await vi.waitFor(() => expect(receiver.receive).toHaveBeenCalledTimes(4));
+  const answer = await push([last as Pdu]);
+  expect([answer.status, answer.body.errcode, answer.headers['retry-after']]).toEqual([429, 'M_LIMIT_EXCEEDED', '10']);
+  release();
+  for (const { status } of await Promise.all(pushes)) expect(status).toBe(200);
+  expect((await messages()).toSorted()).toEqual(idsOf(said).toSorted());
+  expect((await push([last as Pdu])).status).toBe(200);
+  expect((await messages()).at(-1)).toBe(last?.eventId);
 });

@@ -80,6 +80,7 @@ async function startInbound(rooms: TestRooms, roomId: string, options: TestInbou
     events,
     receiver: receiver as unknown as RoomReceiver,
     roomServers: new RoomServers(storage),
+    memberships: rooms.memberships,
     joining: rooms.joining,
     acls: new ServerAcls(state),
     remoteServers: remoteServers(options.answer ?? (() => undefined), asked),

@@ -1,4 +1,5 @@
 import type { EduHandlers } from '../remote-servers/edu-handler.ts';
+import type { MembershipReader } from '../rooms/membership-reader.ts';
 import { EduDispatcher } from './edu-dispatcher.ts';
 import type { InboundParts, Refused } from './inbound-parts.ts';
 import { IncomingTransactions } from './incoming-transactions.ts';
@@ -7,12 +8,14 @@ import { LaneScheduler } from './lane-scheduler.ts';
 import { LocalMembers } from './local-members.ts';
 import { RoomIntake } from './room-intake.ts';
 import { StagedEvents } from './staged-events.ts';
+import { TakenBackMemberships } from './taken-back-memberships.ts';
 
 /** Refused events that one line of the log names. */
 const MAX_LOGGED = 50;
 
 export interface FederationInboundParts extends Omit<InboundParts, OwnParts> {
   readonly serverName: string;
+  readonly memberships: MembershipReader;
   readonly eduHandlers: EduHandlers;
 }
 
@@ -28,7 +31,7 @@ export interface FederationInbound {
 }
 
 export function createFederationInbound(parts: FederationInboundParts): FederationInbound {
-  const { storage, platform, joining, serverName, eduHandlers, remoteServers } = parts;
+  const { storage, platform, joining, serverName, eduHandlers, remoteServers, memberships } = parts;
   const staged = new StagedEvents(storage);
   const inbound: InboundParts = {
     ...parts,
@@ -44,6 +47,7 @@ export function createFederationInbound(parts: FederationInboundParts): Federati
   const scheduler: LaneScheduler = new LaneScheduler({ platform, run: (lane) => runner.run(lane) });
   const intake = new RoomIntake({
     ...inbound,
+    takenBack: new TakenBackMemberships({ ...inbound, memberships, serverName }),
     wake: (lane) => scheduler.wake(lane),
     isStuck: (lane) => runner.countStuck(lane) * 2 >= staged.count(lane),
   });

@@ -13,11 +13,13 @@ import { restsOn, splitReady } from './missing-events.ts';
 import { namePdu } from './name-pdu.ts';
 import { orderEvents } from './order-events.ts';
 import type { EventToStage } from './staged-events.ts';
+import type { TakenBackMemberships } from './taken-back-memberships.ts';
 
 /** How long a server waits for its answer while a room is busy; then its events are staged, and the answer goes out. */
 const MAX_RECEIVING_MS = 2_000;
 
 export interface RoomIntakeParts extends InboundParts {
+  readonly takenBack: TakenBackMemberships;
   /** There is something new in the lane. */
   readonly wake: (lane: Lane) => void;
   /** Whether most of what waits in the lane was tried in vain. */
@@ -50,11 +52,21 @@ export class RoomIntake {
     if (room === undefined || !(await localMembers.areIn(room))) {
       return wasJoining || joining.has(lane.roomId)
         ? this.#stageUnseen(lane, { objects, receivedTs, room })
-        : refuseAll(objects, room, 'No user of this server is in the room.');
+        : this.#takeOutside(room, objects, receivedTs);
     }
     const access = await acls.check(room, lane.origin);
     if (!access.allowed) return refuseAll(objects, room, access.reason);
     return this.#takeInto(room, lane, { objects, receivedTs });
+  }
+
+  async #takeOutside(
+    room: RoomRecord | undefined,
+    objects: readonly JsonObject[],
+    receivedTs: number,
+  ): Promise<Intake> {
+    const taken = room === undefined ? [] : await this.#parts.takenBack.take(room, objects, receivedTs);
+    const all = refuseAll(objects, room, 'No user of this server is in the room.');
+    return { taken, refused: all.refused.filter(({ eventId }) => !taken.includes(eventId)) };
   }
 
   async #takeInto(

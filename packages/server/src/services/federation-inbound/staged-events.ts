@@ -14,7 +14,7 @@ const MAX_STAGED = 50_000;
 /** Of one server in all rooms. */
 const MAX_STAGED_OF_ORIGIN = 10_000;
 /** Of one server in one room. */
-const MAX_STAGED_OF_LANE = 2_000;
+const MAX_STAGED_OF_LANE = 5_000;
 
 /** An event to be staged. */
 export interface EventToStage {

@@ -109,8 +109,8 @@ async function checkByStateBefore(
 }
 
 /**
- * Check 6. Before an event behind a gap, current state is that of before the gap: what the gap changed, the joins of its
- * senders above all, is known from the state that was given alone, so both are brought together.
+ * Check 6. When an event comes from behind a gap, current state is that of before the gap: what the gap changed, the
+ * joins of its senders above all, is known from the state that was given alone, so both are brought together.
  */
 async function checkByCurrentState(
   draft: DraftRoom,
