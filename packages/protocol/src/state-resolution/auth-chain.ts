@@ -1,4 +1,4 @@
-import type { EventMap } from './event-map.ts';
+import type { AuthGraph } from './event-map.ts';
 
 /**
  * The union of the auth chains of these events: all that their `auth_events` lead to, back to the start of the room. An
@@ -13,7 +13,7 @@ import type { EventMap } from './event-map.ts';
  */
 export function authChain(
   eventIds: Iterable<string>,
-  events: EventMap,
+  events: AuthGraph,
   stopAt: ReadonlySet<string> = NOTHING,
 ): Set<string> {
   const chain = new Set<string>();

@@ -1,6 +1,6 @@
 import { authChain } from './auth-chain.ts';
 import type { ConflictedState } from './conflicted-state.ts';
-import type { EventMap, StateSet } from './event-map.ts';
+import type { AuthGraph, StateSet } from './event-map.ts';
 
 /**
  * Every event that is in the full auth chain of some of the state sets, but not of all of them. The full auth chain of
@@ -12,7 +12,7 @@ import type { EventMap, StateSet } from './event-map.ts';
 export function authDifference(
   stateSets: readonly StateSet[],
   { unconflicted, conflicted }: ConflictedState,
-  events: EventMap,
+  events: AuthGraph,
 ): Set<string> {
   const common = authChain(unconflicted.values(), events);
   const setsWith = new Map<string, number>();

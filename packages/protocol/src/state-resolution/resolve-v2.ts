@@ -3,7 +3,7 @@ import type { Pdu } from '../pdu.ts';
 import { authDifference } from './auth-difference.ts';
 import type { ConflictedState } from './conflicted-state.ts';
 import { conflictedStateSubgraph } from './conflicted-state-subgraph.ts';
-import type { StateSet } from './event-map.ts';
+import type { AuthGraph, StateSet } from './event-map.ts';
 import { iterativeAuthChecks } from './iterative-auth-checks.ts';
 import { mainlineOrder } from './mainline-order.ts';
 import { powerEventsWithAuthChains } from './power-events.ts';
@@ -24,27 +24,48 @@ export function resolveV2(
   conflictedState: ConflictedState,
   context: ResolutionContext,
 ): Map<string, string> {
-  const { unconflicted, conflicted } = conflictedState;
-  const { events, version } = context;
-  const isV2Point1 = version.stateResolution === 'v2.1';
-  const conflictedEventIds = new Set<string>();
-  for (const eventIds of conflicted.values()) for (const eventId of eventIds) conflictedEventIds.add(eventId);
+  const replayed = fullConflictedSet(stateSets, conflictedState, context);
+  return replayConflicts(conflictedState.unconflicted, replayed, context);
+}
 
-  const fullConflictedSet = conflictedEventIds
+/**
+ * The events that are replayed: those in conflict, the auth difference, and for v2.1 the conflicted state subgraph. To
+ * know them takes only what authorizes what.
+ */
+export function fullConflictedSet(
+  stateSets: readonly StateSet[],
+  conflictedState: ConflictedState,
+  { version, events }: Pick<ResolutionContext, 'version'> & { readonly events: AuthGraph },
+): Set<string> {
+  const conflictedEventIds = new Set<string>();
+  for (const eventIds of conflictedState.conflicted.values()) for (const id of eventIds) conflictedEventIds.add(id);
+  const isV2Point1 = version.stateResolution === 'v2.1';
+  return conflictedEventIds
     .union(authDifference(stateSets, conflictedState, events))
     .union(isV2Point1 ? conflictedStateSubgraph(conflictedEventIds, events) : new Set<string>());
+}
 
+/**
+ * Steps 1 to 5 for these events. Of `unconflicted` only those slots matter that the rules look at for one of them; of
+ * the events, they themselves, those of these slots, and the auth chains of both.
+ */
+export function replayConflicts(
+  unconflicted: StateSet,
+  replayed: ReadonlySet<string>,
+  context: ResolutionContext,
+): Map<string, string> {
+  const { events, version } = context;
   // 1. Power events, and what they rest on, by reverse topological power ordering.
   const powerLevel = (event: Pdu) => senderPowerLevel(event, context);
-  const powerEventIds = powerEventsWithAuthChains(fullConflictedSet, events);
+  const powerEventIds = powerEventsWithAuthChains(replayed, events);
   const sortedPowerEventIds = reverseTopologicalPowerOrder(powerEventIds, events, powerLevel);
 
   // 2. Replay them. Only v2 begins with what is not in conflict.
-  const initialState: StateSet = isV2Point1 ? new Map() : unconflicted;
+  const initialState: StateSet = version.stateResolution === 'v2.1' ? new Map() : unconflicted;
   const partiallyResolved = iterativeAuthChecks(initialState, sortedPowerEventIds, context);
 
   // 3. All remaining events, by mainline ordering.
-  const remaining = fullConflictedSet.difference(new Set(sortedPowerEventIds));
+  const remaining = replayed.difference(new Set(sortedPowerEventIds));
   const sortedRemaining = mainlineOrder(remaining, partiallyResolved.get(POWER_LEVELS_KEY), events);
 
   // 4. Replay them on top.

@@ -65,3 +65,18 @@ export const selectRoomIndexAt = defineStatement<
   `select room_index from events where room_nid = :roomNid and writer = :writer and position <= :upTo
    order by position desc limit 1`,
 );
+
+/** What says by what an event is authorized. */
+export interface AuthorizationRow {
+  event_nid: number;
+  event_id: string;
+  json: string;
+}
+
+export const selectAuthorizationByNid = defineStatement<{ eventNids: readonly number[] }, AuthorizationRow>(
+  'select event_nid, event_id, json from events where event_nid in (:...eventNids)',
+);
+
+export const selectAuthorizationById = defineStatement<{ eventIds: readonly string[] }, AuthorizationRow>(
+  'select event_nid, event_id, json from events where event_id in (:...eventIds)',
+);

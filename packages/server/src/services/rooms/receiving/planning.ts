@@ -140,6 +140,10 @@ export class Planning {
     return found;
   }
 
+  plannedAmong(nids: Iterable<number>): RoomEvent[] {
+    return [...nids].flatMap((nid) => this.#planned.get(nid)?.event ?? []);
+  }
+
   async byIds(eventIds: readonly string[]): Promise<Map<string, RoomEvent>> {
     await this.load(eventIds);
     return new Map(

@@ -18,6 +18,7 @@ import type { RoomWatcher, RoomWriter } from '../room-writer.ts';
 import type { SlotTable } from '../slot-table.ts';
 import type { StateStore } from '../state-store.ts';
 import { stickyEndIn } from '../sticky-end.ts';
+import { AuthGraphReader } from './auth-graph.ts';
 import { DraftRoom } from './draft-room.ts';
 import { enterRoom } from './enter-room.ts';
 import { type GivenState, givenState } from './given-state.ts';
@@ -62,6 +63,7 @@ export interface ReceivingLimits {
 export class Receiver implements RoomReceiver, RoomWatcher {
   readonly #parts: ReceiverParts;
   readonly #refs: StateRefs;
+  readonly #authGraph: AuthGraphReader;
   readonly #held: HeldEvents;
   readonly #turns = new Turns();
   /** Rooms of which something is looked after in the background. */
@@ -73,6 +75,7 @@ export class Receiver implements RoomReceiver, RoomWatcher {
   constructor(parts: ReceiverParts) {
     this.#parts = parts;
     this.#refs = new StateRefs(parts);
+    this.#authGraph = new AuthGraphReader(parts.storage, parts.platform.timers);
     const { stickyBurst: burst, stickyPerSecond: perSecond } = parts.limits;
     const release = (roomId: string, nids: readonly number[]) => this.#release(roomId, nids);
     this.#held = new HeldEvents({ platform: parts.platform, burst, perSecond, release });
@@ -239,7 +242,7 @@ export class Receiver implements RoomReceiver, RoomWatcher {
     return new Planning({
       ...this.#parts,
       refs: this.#refs,
-      timers: platform.timers,
+      authGraph: this.#authGraph,
       log: platform.log,
       version: turn.room.record.version,
       isToBeSent: options.isToBeSent ?? false,
