@@ -24,6 +24,7 @@ import { policyRoutes } from './http/federation-api/policy.ts';
 import { publicRoomRoutes } from './http/federation-api/public-rooms.ts';
 import { queryRoutes } from './http/federation-api/queries.ts';
 import { federationInformationRoutes } from './http/federation-api/server-information.ts';
+import { serverKeysRoutes } from './http/federation-api/server-keys.ts';
 import { transactionRoutes } from './http/federation-api/transactions.ts';
 import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
@@ -74,6 +75,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     openRequests,
     serverName: config.serverName,
     serverKeys: services.remoteServers.keys,
+    heardFrom: services.remoteServers.heardFrom,
   };
   const routesServed = (serves: ListenerConfig['serves']): Route[] =>
     serves.flatMap((api) =>
@@ -161,7 +163,8 @@ function federationRoutes({ config, services, clock }: RouteParts): Route[] {
   const { accounts, remoteServers, resident, federationInbound } = services;
   const events = { resident, serverName: config.serverName, clock };
   return [
-    ...federationInformationRoutes({ ownKeys: remoteServers.ownKeys, config }),
+    ...federationInformationRoutes(config),
+    ...serverKeysRoutes(remoteServers),
     ...openIdUserRoutes(accounts),
     ...federationMembershipRoutes({ resident }),
     ...invitingRoutes({ resident }),

@@ -29,6 +29,7 @@ federation:
   certificate_authorities: [ca.pem]
   allow_private_addresses: false
   servers: { hs2: "https://127.0.0.1:8449" }
+  key_notaries: [notary.example.org]
   well_known_server: matrix.example.org:443
 sticky_events: { enabled: true, events_per_sync: 100, stable_names: false }
 rate_limits: { enabled: true }
@@ -67,6 +68,7 @@ describe('a configuration', () => {
     expect(config.database).toEqual({ sqlite: { path: '/etc/limpet/data/limpet.db' } });
     expect(config.federation.certificateAuthorities).toEqual(['/etc/limpet/ca.pem']);
     expect([...config.federation.servers]).toEqual([['hs2', 'https://127.0.0.1:8449']]);
+    expect(config.federation.keyNotaries).toEqual(['notary.example.org']);
     expect(config.federation.wellKnownServer).toBe('matrix.example.org:443');
     expect(config.stickyEvents).toEqual({ enabled: true, eventsPerSync: 100, stableNames: false });
     expect(config.registrationSharedSecret).toBe('secret');

@@ -128,6 +128,13 @@ export const SETTINGS = {
           example: { hs2: 'https://127.0.0.1:8449' },
         },
       ),
+      key_notaries: list(serverName({ description: 'A server name.' }), {
+        description:
+          'Servers that are asked for the keys of those that do not answer by themselves. They are trusted to say ' +
+          'which keys a server has.',
+        default: [],
+        example: ['matrix.org'],
+      }),
       well_known_server: optional(
         serverName({
           description:

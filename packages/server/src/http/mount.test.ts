@@ -150,6 +150,7 @@ function createApp(limits: Partial<RateLimitOptions> = {}): FastifyInstance {
       openRequests: createOpenRequests(),
       isBehindProxy: false,
       serverName: 'localhost',
+      heardFrom() {},
       serverKeys: { find: async (wanted) => wanted.map(() => undefined) },
     },
   });

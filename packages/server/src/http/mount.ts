@@ -34,6 +34,8 @@ export interface Edge {
   /** Our own name, which requests of other servers have to be for, and the keys that they sign them with. */
   readonly serverName: string;
   readonly serverKeys: ServerKeys;
+  /** Told of every server whose signature was right. */
+  readonly heardFrom: (serverName: string) => void;
 }
 
 declare module 'fastify' {
@@ -111,7 +113,9 @@ async function verifyServer(request: FastifyRequest, claimed: ClaimedSignature, 
     content: signedContentOf(request),
   };
   try {
-    return await verifyServerSignature(claimed, signed, edge.serverKeys);
+    const server = await verifyServerSignature(claimed, signed, edge.serverKeys);
+    edge.heardFrom(server.serverName);
+    return server;
   } catch (error) {
     edge.rateLimits.take('general', addressNetwork(request.clientAddress));
     throw error;

@@ -51,6 +51,7 @@ function createApp(limits: RateLimitOptions['limits'] = {}): FastifyInstance {
       openRequests: createOpenRequests(),
       isBehindProxy: false,
       serverName: 'localhost',
+      heardFrom() {},
       serverKeys: {
         async find(wanted) {
           asked.push(...wanted);

@@ -76,7 +76,19 @@ export async function createTestFederation(
     const { storage } = member(name);
     const server = await open(name, storage);
     members.set(name, { storage, server });
+    for (const other of others(name)) forgetFailures(other, name);
     return server;
+  }
+
+  function heal(one: string, other: string): void {
+    links.heal(one, other);
+    forgetFailures(one, other);
+    forgetFailures(other, one);
+  }
+
+  /** Else the next request would fail at once, as the last one did just now, until the test moves the time. */
+  function forgetFailures(of: string, server: string): void {
+    member(of).server.server.services.remoteServers.forgetFailures(server);
   }
 
   function others(name: string): string[] {
@@ -89,12 +101,12 @@ export async function createTestFederation(
     servers: (...wanted) => (wanted.length === 0 ? names : wanted).map((name) => member(name).server),
     add,
     cut: (one, other) => links.cut(one, other),
-    heal: (one, other) => links.heal(one, other),
+    heal,
     cutAll(name) {
       for (const other of others(name)) links.cut(name, other);
     },
     healAll(name) {
-      for (const other of others(name)) links.heal(name, other);
+      for (const other of others(name)) heal(name, other);
     },
     requests: (from, to) => links.log.filter((entry) => entry.from === from && (to === undefined || entry.to === to)),
     clearRequests: () => void links.log.splice(0),
@@ -174,6 +186,7 @@ export interface TestFederation {
   add(name: string): Promise<TestServer>;
   /** Cuts the link between two, in both directions. What is under way is lost. */
   cut(one: string, other: string): void;
+  /** What the two remember of failures is forgotten, too, so that the next request is sent. It wakes nobody. */
   heal(one: string, other: string): void;
   /** Cuts all links of one server. */
   cutAll(name: string): void;
@@ -183,7 +196,7 @@ export interface TestFederation {
   clearRequests(): void;
   /** Stops one server; its storage stays. */
   halt(name: string): Promise<void>;
-  /** Starts one that was halted, over its storage. */
+  /** Starts one that was halted, over its storage. The others forget what they remember of failures. */
   resume(name: string): Promise<TestServer>;
   /** Both. The server from before is of no use afterwards. */
   restart(name: string): Promise<TestServer>;

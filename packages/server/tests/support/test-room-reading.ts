@@ -57,6 +57,7 @@ export async function createTestRoomReading(options: TestRoomReadingOptions = {}
       openRequests: createOpenRequests(),
       isBehindProxy: false,
       serverName: 'localhost',
+      heardFrom() {},
       serverKeys: { find: async (wanted) => wanted.map(() => undefined) },
     },
     clock,

@@ -1,26 +1,17 @@
 import { getServerVersion, getWellKnownServer } from '@limpet/protocol/endpoints/federation/server-information';
-import { getServerKey, getServerKeys } from '@limpet/protocol/endpoints/federation/server-keys';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import manifest from '../../../package.json' with { type: 'json' };
 import type { Config } from '../../config.ts';
-import type { OwnKeys } from '../../services/remote-servers/own-keys.ts';
 import { type Route, route } from '../route.ts';
-
-export interface ServerInformationServices {
-  readonly ownKeys: OwnKeys;
-  readonly config: Config;
-}
 
 /**
  * What another server asks before it knows anything of this one.
- * Specification: server-server API, "Server discovery", "Publishing Keys".
+ * Specification: server-server API, "Server discovery".
  */
-export function federationInformationRoutes({ ownKeys, config }: ServerInformationServices): Route[] {
+export function federationInformationRoutes(config: Config): Route[] {
   const version = { server: { name: 'Limpet', version: manifest.version } };
   return [
     route(getServerVersion, () => version),
-    route(getServerKeys, () => ownKeys.document()),
-    route(getServerKey, () => ownKeys.document()),
     route(getWellKnownServer, () => {
       const { wellKnownServer } = config.federation;
       if (wellKnownServer === undefined) {

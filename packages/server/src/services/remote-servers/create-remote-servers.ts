@@ -2,12 +2,17 @@ import type { SigningKey } from '@limpet/protocol/signing';
 import type { Config } from '../../config.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { type HeardFromListener, HeardServers } from './heard-servers.ts';
 import { KeyFetcher } from './key-fetcher.ts';
+import { KeyNotary } from './key-notary.ts';
 import { OwnKeys } from './own-keys.ts';
+import { RecentFailures } from './recent-failures.ts';
 import { RemoteRequests } from './remote-requests.ts';
 import { RemoteServerKeys } from './remote-server-keys.ts';
 import type { RemoteServers } from './remote-servers.ts';
-import { createServerRoutes } from './server-routes.ts';
+import { ServerRoutes } from './server-routes.ts';
+import { ServiceRecords } from './service-records.ts';
+import { WellKnownServers } from './well-known-servers.ts';
 
 export interface RemoteServersParts {
   readonly storage: Storage;
@@ -16,33 +21,65 @@ export interface RemoteServersParts {
   readonly signingKey: SigningKey;
 }
 
-/** What the server has besides: what it says of itself. */
+/** What the server has besides: what it says of keys, and who is there. */
 export interface RemoteServersService extends RemoteServers {
   readonly ownKeys: OwnKeys;
+  readonly notary: KeyNotary;
+  /** To be told of each request that this server signed. What was remembered of its failures is forgotten. */
+  heardFrom(serverName: string): void;
+  /**
+   * The listener hears of a server whenever it was heard from: it signed a request, or answered one after it could not
+   * be reached. Gives what ends it.
+   */
+  onHeardFrom(listener: HeardFromListener): () => void;
+  /** Lets the next request try again a server that could not be reached a moment ago. Wakes nobody. */
+  forgetFailures(serverName: string): void;
 }
 
 export function createRemoteServers(parts: RemoteServersParts): RemoteServersService {
   const { storage, platform, config, signingKey } = parts;
   const { serverName, federation } = config;
-  const ownKeys = new OwnKeys(serverName, signingKey, platform.clock);
+  const { clock } = platform;
+  const heardServers = new HeardServers();
+  const failures = new RecentFailures(clock);
   const requests = new RemoteRequests({
     serverName,
     isEnabled: federation.enabled,
     signingKey,
     outboundHttp: platform.outboundHttp,
-    routes: createServerRoutes(federation.servers),
+    routes: createServerRoutes(parts),
+    failures,
+    heardServers,
   });
-  const fetcher = new KeyFetcher({ requests, log: platform.log });
-  const keys = new RemoteServerKeys({
-    serverName,
-    storage,
-    platform,
-    ownKeys,
-    fetch: (name) => fetcher.fetch(name),
-  });
+  const fetcher = new KeyFetcher({ requests, platform, notaries: federation.keyNotaries });
+  const ownKeys = new OwnKeys(serverName, signingKey, clock);
+  const keys = new RemoteServerKeys({ serverName, storage, platform, ownKeys, fetch: (name) => fetcher.fetch(name) });
+
+  function forgetFailures(name: string): void {
+    failures.forget(name);
+    fetcher.forgetFailures(name);
+  }
+
   return {
     ownKeys,
     keys,
+    notary: new KeyNotary({ serverName, signingKey, ownKeys, keys, clock }),
     request: (destination, request) => requests.send(destination, request, true),
+    heardFrom(name) {
+      failures.forget(name);
+      heardServers.tell(name);
+    },
+    onHeardFrom: (listener) => heardServers.follow(listener),
+    forgetFailures,
   };
+}
+
+function createServerRoutes({ platform, config }: RemoteServersParts): ServerRoutes {
+  return new ServerRoutes({
+    fixed: config.federation.servers,
+    wellKnown: new WellKnownServers(platform),
+    services: new ServiceRecords(platform.dns, platform.log),
+    clock: platform.clock,
+    random: platform.random,
+  });
 }

@@ -67,6 +67,17 @@ export class KnownServerKeys {
     return new KnownServerKeys({ keys: newest(keys), fetchedTs: nowMs, validUntilTs, responseJson });
   }
 
+  /** Whether it is time to ask for the next answer. */
+  isHalfOver(nowMs: number): boolean {
+    return nowMs > this.fetchedTs + (this.validUntilTs - this.fetchedTs) / 2;
+  }
+
+  /** What the server itself says of how long its answer holds. */
+  saidValidUntilTs(): number {
+    const { valid_until_ts: said } = JSON.parse(this.responseJson) as JsonObject;
+    return typeof said === 'number' ? said : 0;
+  }
+
   toKeysJson(): string {
     return JSON.stringify(Object.fromEntries(this.keys));
   }

@@ -14,6 +14,8 @@ export interface KeyResponse {
   /** Signed for events alone, up to `expiredTs`. */
   readonly oldVerifyKeys: ReadonlyMap<string, { readonly key: string; readonly expiredTs: number }>;
   readonly validUntilTs: number;
+  /** Those of `verifyKeys`, to verify with. */
+  readonly keyObjects: ReadonlyMap<string, KeyObject>;
   /** As it was signed. */
   readonly json: JsonObject;
 }
@@ -47,6 +49,7 @@ export function readKeyResponse(value: JsonValue | undefined, serverName: string
     verifyKeys: new Map([...keyObjects.keys()].map((keyId) => [keyId, verifyKeys.get(keyId)?.key ?? ''])),
     oldVerifyKeys: new Map(oldVerifyKeys),
     validUntilTs,
+    keyObjects,
     json: value,
   };
 }

@@ -3,16 +3,19 @@ import type { JsonValue } from '@limpet/protocol/json';
 import { signedTextOfRequest } from '@limpet/protocol/signed-request';
 import { type SigningKey, signText } from '@limpet/protocol/signing';
 import { formatXMatrix } from '@limpet/protocol/x-matrix';
-import { DnsFailure } from '../../platform/dns.ts';
 import { OutboundFailure, type OutboundHttp, type OutboundResponse } from '../../platform/outbound-http.ts';
+import type { HeardServers } from './heard-servers.ts';
 import { readAnswer } from './read-answer.ts';
+import type { RecentFailures } from './recent-failures.ts';
 import { type RemoteRequest, RemoteServerError } from './remote-servers.ts';
-import type { ServerRoute, ServerRoutes } from './server-route.ts';
+import type { ServerRoute, ServerRoutes } from './server-routes.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_BYTES = 10 * 1024 * 1024;
 /** Ways to one server that are tried, one after the other, for one request. */
 const MAX_ROUTES_TRIED = 4;
+/** A server that has not answered after this time is taken for unreachable; who waited less knows less. */
+const TELLING_TIMEOUT_MS = 10_000;
 
 export interface RemoteRequestsParts {
   readonly serverName: string;
@@ -20,6 +23,8 @@ export interface RemoteRequestsParts {
   readonly signingKey: SigningKey;
   readonly outboundHttp: OutboundHttp;
   readonly routes: ServerRoutes;
+  readonly failures: RecentFailures;
+  readonly heardServers: HeardServers;
 }
 
 /** Sends requests to other servers, on the way that discovery finds, and reads their answers. */
@@ -39,8 +44,15 @@ export class RemoteRequests {
     if (destination === serverName) {
       throw new RemoteServerError(destination, 'unreachable', 'A server sends no requests to itself.');
     }
-    const sent = this.#prepare(destination, request, isSigned);
-    return readAnswer(destination, await this.#onSomeRoute(destination, sent));
+    const reasonToWait = request.asksAfterFailure ? undefined : this.#parts.failures.reasonToWait(destination);
+    if (reasonToWait !== undefined) {
+      throw new RemoteServerError(destination, 'unreachable', `${reasonToWait} (tried a moment ago)`);
+    }
+    const response = await this.#onSomeRoute(destination, this.#prepare(destination, request, isSigned));
+    if (this.#parts.failures.forget(destination)) {
+      this.#parts.heardServers.tell(destination);
+    }
+    return readAnswer(destination, response);
   }
 
   #prepare(destination: string, request: RemoteRequest, isSigned: boolean): PreparedRequest {
@@ -66,7 +78,7 @@ export class RemoteRequests {
 
   /** The next way is tried where nobody answered on the one before: an answer of any kind is the server's. */
   async #onSomeRoute(destination: string, request: PreparedRequest): Promise<OutboundResponse> {
-    const routes = await this.#findRoutes(destination);
+    const routes = await this.#parts.routes.find(destination);
     let failure: OutboundFailure | undefined;
     for (const route of routes.slice(0, MAX_ROUTES_TRIED)) {
       try {
@@ -77,15 +89,17 @@ export class RemoteRequests {
         if (!MAY_BE_ELSEWHERE.has(error.kind)) break;
       }
     }
-    throw failed(destination, failure);
+    const error = failed(destination, failure);
+    this.#remember(error, failure, request);
+    throw error;
   }
 
-  async #findRoutes(destination: string): Promise<readonly ServerRoute[]> {
-    try {
-      return await this.#parts.routes.find(destination);
-    } catch (error) {
-      if (!(error instanceof DnsFailure)) throw error;
-      throw new RemoteServerError(destination, 'unreachable', error.message, { cause: error });
+  /** What says something of the server, and not only of this request. */
+  #remember(error: RemoteServerError, failure: OutboundFailure | undefined, { timeoutMs }: PreparedRequest): void {
+    const isTelling = failure?.kind === 'timeout' ? timeoutMs >= TELLING_TIMEOUT_MS : failure?.kind !== 'aborted';
+    if (error.kind === 'unreachable' && isTelling) {
+      this.#parts.failures.add(error.destination, error.message);
+      this.#parts.routes.failed(error.destination);
     }
   }
 

@@ -1,8 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { asServerName } from '@limpet/protocol/identifiers';
+import type { JsonObject } from '@limpet/protocol/json';
 import type { LRUCache } from 'lru-cache';
 import { createCache } from '../../cache/create-cache.ts';
 import type { Platform } from '../../platform/platform.ts';
+import type { Timer } from '../../platform/timers.ts';
 import { type ServerKeysRow, selectServerKeys, upsertServerKeys } from '../../storage/queries/server-keys.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { KnownServerKeys, keysFromJson, NO_SERVER_KEYS } from './known-server-keys.ts';
@@ -14,13 +16,15 @@ import type { ServerKeys, WantedKey } from './remote-servers.ts';
 const MAX_SERVERS_IN_MEMORY = 5_000;
 /** Servers whose keys are read at once. */
 const MAX_NAMES_PER_READ = 500;
+/** Who wants keys of many servers, some of which do not answer, goes on without those after this time. */
+const MAX_WAIT_MS = 60_000;
 
 export interface RemoteServerKeysParts {
   readonly serverName: string;
   readonly storage: Storage;
   readonly platform: Platform;
   readonly ownKeys: OwnKeys;
-  /** Asks for the keys of a server; `undefined` where they cannot be had. Never throws. */
+  /** Asks for the keys of a server; `undefined` where they cannot be had, or were asked for just now. */
   readonly fetch: (serverName: string) => Promise<KeyResponse | undefined>;
 }
 
@@ -36,19 +40,54 @@ export class RemoteServerKeys implements ServerKeys {
 
   async find(wanted: readonly WantedKey[]): Promise<readonly (KeyObject | undefined)[]> {
     const found = wanted.map((one) => this.#inMemory(one));
+    this.#refreshAhead(wanted);
     const missing = this.#missingByServer(wanted, found);
     if (missing.size === 0) {
       return found;
     }
     const known = await this.#load([...missing.keys()]);
-    await Promise.all(
-      [...missing].map(async ([serverName, asked]) => {
-        const keys = await this.#sufficient(serverName, asked, known.get(serverName) ?? NO_SERVER_KEYS);
-        const nowMs = this.#parts.platform.clock.nowMs();
-        for (const { index, ...one } of asked) found[index] = keys.find(one, nowMs);
-      }),
-    );
-    return found;
+    const looking = [...missing].map(async ([serverName, asked]) => {
+      const keys = await this.#sufficient(serverName, asked, known.get(serverName) ?? NO_SERVER_KEYS);
+      const nowMs = this.#parts.platform.clock.nowMs();
+      for (const { index, ...one } of asked) found[index] = keys.find(one, nowMs);
+    });
+    await this.#forSomeTime(Promise.all(looking));
+    // A copy: what comes later is for the next who asks.
+    return [...found];
+  }
+
+  /** The newest answer of a server, as it signed it, where it can be had: for who passes it on. */
+  async newestResponse(serverName: string, minimumValidUntilTs: number): Promise<JsonObject | undefined> {
+    if (asServerName(serverName) === undefined) {
+      return undefined;
+    }
+    const known = (await this.#load([serverName])).get(serverName) ?? NO_SERVER_KEYS;
+    const newest = known.saidValidUntilTs() >= minimumValidUntilTs ? known : await this.#refresh(serverName, known);
+    return newest === NO_SERVER_KEYS ? undefined : (JSON.parse(newest.responseJson) as JsonObject);
+  }
+
+  async #forSomeTime(work: Promise<unknown>): Promise<void> {
+    let timer: Timer | undefined;
+    const timeIsUp = new Promise<void>((resolve) => {
+      timer = this.#parts.platform.timers.after(MAX_WAIT_MS, resolve);
+    });
+    try {
+      await Promise.race([work, timeIsUp]);
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  /** Keys that end before long are asked for while the old ones still hold: nobody waits for it, and it may fail. */
+  #refreshAhead(wanted: readonly WantedKey[]): void {
+    for (const { serverName, validAt } of wanted) {
+      const known = validAt === 'now' ? this.#known.get(serverName) : undefined;
+      if (known?.isHalfOver(this.#parts.platform.clock.nowMs())) {
+        this.#refresh(serverName, known).catch((error) => {
+          this.#parts.platform.log.warn('Keys of a server could not be kept', { serverName, error });
+        });
+      }
+    }
   }
 
   /** What is known where that is enough for what is asked, else what the server says now. */

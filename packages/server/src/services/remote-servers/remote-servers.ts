@@ -24,6 +24,11 @@ export interface RemoteRequest {
   /** Largest answer; 10 MiB when left out. */
   readonly maxBytes?: number;
   readonly signal?: AbortSignal;
+  /**
+   * Asks also a server that could not be reached a moment ago, which otherwise fails at once: for who chooses his times
+   * by himself.
+   */
+  readonly asksAfterFailure?: boolean;
 }
 
 /** Another server did not do what it was asked. */
