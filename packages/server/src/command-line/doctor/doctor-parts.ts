@@ -2,7 +2,7 @@ import type { Config, ListenerConfig } from '../../config.ts';
 import type { TlsFiles } from '../../http/create-http-app.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { OutboundHttp } from '../../platform/outbound-http.ts';
-import type { ServerRoutes } from '../../services/remote-servers/server-route.ts';
+import type { ServerRoutes } from '../../services/remote-servers/server-routes.ts';
 import type { ServerExamination } from '../server-examination.ts';
 
 /** What the doctor looks at, and looks with. */
@@ -13,7 +13,7 @@ export interface DoctorParts {
   readonly outboundHttp: OutboundHttp;
   /** Reaches this machine, too. */
   readonly ownHttp: OutboundHttp;
-  readonly routes: ServerRoutes;
+  readonly routes: Pick<ServerRoutes, 'find'>;
   /** Of the listeners that have `tls`, by their place. */
   readonly tls: ReadonlyMap<number, TlsFiles>;
   /** PEM texts: those of the system, and those of the configuration. */

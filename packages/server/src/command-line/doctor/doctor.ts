@@ -9,7 +9,7 @@ import { probePort } from '../../platform/node/probe-port.ts';
 import { systemAuthorities } from '../../platform/node/system-authorities.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Terminal } from '../../platform/terminal.ts';
-import { createServerRoutes } from '../../services/remote-servers/server-routes.ts';
+import { createServerRoutes } from '../../services/remote-servers/create-server-routes.ts';
 import { DatabaseUnusable } from '../../storage/database-unusable.ts';
 import { controlSocketPath } from '../data-paths.ts';
 import { withAdminCommands } from '../with-admin-commands.ts';
@@ -36,7 +36,7 @@ export async function doctor(options: DoctorOptions, call: DoctorCall): Promise<
     clock: platform.clock,
     outboundHttp: platform.outboundHttp,
     ownHttp: createNodeOutboundHttp({ ...outbound, allowPrivateAddresses: true }, createNodeDns()),
-    routes: createServerRoutes(config.federation.servers),
+    routes: createServerRoutes(platform, config.federation.servers),
     tls,
     authorities: [...systemAuthorities(), ...outbound.certificateAuthorities],
     probeListener: async (listener) => {

@@ -2,6 +2,7 @@ import type { SigningKey } from '@limpet/protocol/signing';
 import type { Config } from '../../config.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { createServerRoutes } from './create-server-routes.ts';
 import { type HeardFromListener, HeardServers } from './heard-servers.ts';
 import { KeyFetcher } from './key-fetcher.ts';
 import { KeyNotary } from './key-notary.ts';
@@ -10,9 +11,6 @@ import { RecentFailures } from './recent-failures.ts';
 import { RemoteRequests } from './remote-requests.ts';
 import { RemoteServerKeys } from './remote-server-keys.ts';
 import type { RemoteServers } from './remote-servers.ts';
-import { ServerRoutes } from './server-routes.ts';
-import { ServiceRecords } from './service-records.ts';
-import { WellKnownServers } from './well-known-servers.ts';
 
 export interface RemoteServersParts {
   readonly storage: Storage;
@@ -47,7 +45,7 @@ export function createRemoteServers(parts: RemoteServersParts): RemoteServersSer
     isEnabled: federation.enabled,
     signingKey,
     outboundHttp: platform.outboundHttp,
-    routes: createServerRoutes(parts),
+    routes: createServerRoutes(platform, federation.servers),
     failures,
     heardServers,
   });
@@ -72,14 +70,4 @@ export function createRemoteServers(parts: RemoteServersParts): RemoteServersSer
     onHeardFrom: (listener) => heardServers.follow(listener),
     forgetFailures,
   };
-}
-
-function createServerRoutes({ platform, config }: RemoteServersParts): ServerRoutes {
-  return new ServerRoutes({
-    fixed: config.federation.servers,
-    wellKnown: new WellKnownServers(platform),
-    services: new ServiceRecords(platform.dns, platform.log),
-    clock: platform.clock,
-    random: platform.random,
-  });
 }

@@ -5,9 +5,9 @@ import { silentLog } from '../../../tests/support/silent-log.ts';
 import { DnsFailure, type ServiceRecord } from '../../platform/dns.ts';
 import { OutboundFailure, type OutboundRequest, type OutboundResponse } from '../../platform/outbound-http.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { createServerRoutes } from './create-server-routes.ts';
 import { orderServices } from './order-services.ts';
-import { ServerRoutes } from './server-routes.ts';
-import { ServiceRecords } from './service-records.ts';
+import type { ServerRoutes } from './server-routes.ts';
 import { WellKnownServers } from './well-known-servers.ts';
 
 const HOUR_MS = 3_600_000;
@@ -55,14 +55,7 @@ function createPlatform(): Platform {
 }
 
 function createRoutes(fixed: Record<string, string> = {}): ServerRoutes {
-  const platform = createPlatform();
-  return new ServerRoutes({
-    fixed: new Map(Object.entries(fixed)),
-    wellKnown: new WellKnownServers(platform),
-    services: new ServiceRecords(platform.dns, silentLog),
-    clock: world.clock,
-    random: platform.random,
-  });
+  return createServerRoutes(createPlatform(), new Map(Object.entries(fixed)));
 }
 
 function delegatesTo(server: unknown, headers: Record<string, string> = {}) {

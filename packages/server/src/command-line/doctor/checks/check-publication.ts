@@ -2,7 +2,7 @@ import type { JsonObject } from '@limpet/protocol/json';
 import { DnsFailure } from '../../../platform/dns.ts';
 import { OutboundFailure } from '../../../platform/outbound-http.ts';
 import { readKeyResponse } from '../../../services/remote-servers/read-key-response.ts';
-import type { ServerRoute } from '../../../services/remote-servers/server-route.ts';
+import type { ServerRoute } from '../../../services/remote-servers/server-routes.ts';
 import type { DoctorParts } from '../doctor-parts.ts';
 import { type Finding, good, problem } from '../finding.ts';
 import { askJson, type JsonReply } from './ask-json.ts';
