@@ -200,7 +200,10 @@ describe('an invite by another server', () => {
     expect(await outcome({ event: { type: 'm.room.name' } })).toEqual([400, 'M_INVALID_PARAM']);
     expect(await outcome({ pathEvent: `$${'x'.repeat(43)}` })).toEqual([400, 'M_INVALID_PARAM']);
     expect(await outcome({ json: { depth: 'deep' } })).toEqual([400, 'M_BAD_JSON']);
-    expect(await outcome({ versionId: '1' })).toEqual([400, 'M_BAD_JSON']);
+    expect(await outcome({ version: V10, versionId: '1' })).toEqual([400, 'M_BAD_JSON']);
+    // Room IDs that are hashes are for version 12 alone.
+    expect(await outcome({ versionId: '1' })).toEqual([400, 'M_INVALID_PARAM']);
+    expect(await outcome({ version: V10, versionId: '12' })).toEqual([400, 'M_INVALID_PARAM']);
   });
 
   test('is refused with a wrong signature, and by who is not of the sender', async () => {
@@ -251,6 +254,9 @@ describe('an invite by another server', () => {
       stateKey: carol.userId,
     };
     expect((await invite({ roomId, event, roomState: [] })).status).toBe(200);
+    // It is read by the version of the room, whatever is claimed.
+    const lie = { roomId, event, roomState: [], version: V10, versionId: '10' };
+    expect(await outcome(lie)).toEqual([400, 'M_INVALID_PARAM']);
     expect(await membershipOf(roomId, carol.userId)).toBe('invite');
     expect(Object.keys(await invitesOf(carol))).toEqual([roomId]);
     await world.home.ok('POST', `/_matrix/client/v3/rooms/${roomId}/ban`, {
@@ -264,6 +270,17 @@ describe('an invite by another server', () => {
     await setState(world.home, alice, roomId, 'm.room.server_acl', { allow: ['home.test'] });
     expect(await outcome({ roomId, event, roomState: [] })).toEqual([403, 'M_FORBIDDEN']);
   });
+});
+
+test('a lie about the version of a room that we are in is found out', async () => {
+  const roomId = await createRoom({ room_version: '10' });
+  const version = versionOf('1');
+  const draft = { type: 'm.room.member', sender: far.userId('bob'), content: { membership: 'invite' } };
+  const { pdu } = far.build({ ...draft, roomId, stateKey: alice.userId }, version);
+  const ids = [roomId, pdu.eventId].map(encodeURIComponent).join('/');
+  const body = { room_version: '1', event: pdu.json, invite_room_state: [] };
+  expect(await far.outcome('PUT', `/_matrix/federation/v2/invite/${ids}`, body)).toEqual([400, 'M_INVALID_PARAM']);
+  expect(await far.outcome('PUT', `/_matrix/federation/v1/invite/${ids}`, pdu.json)).toEqual([400, 'M_INVALID_PARAM']);
 });
 
 describe('an invite by a third party', () => {

@@ -11,6 +11,7 @@ import type { Users } from '../../accounts/users.ts';
 import type { ServerKeys } from '../../remote-servers/remote-servers.ts';
 import type { EventStore } from '../../rooms/event-store.ts';
 import type { ReceivedEvent } from '../../rooms/received-event.ts';
+import type { RoomRecord } from '../../rooms/room-event.ts';
 import type { RoomReceiver } from '../../rooms/room-receiver.ts';
 import type { RoomSummaries } from '../../rooms/room-summaries.ts';
 import { verifyReceived } from '../../rooms/verify-received.ts';
@@ -58,16 +59,17 @@ export class ReceivedInvites {
    * wrong or the room refuses it.
    */
   async take(invite: ReceivedInvite): Promise<JsonObject> {
-    const version = findRoomVersion(invite.versionId);
-    if (version === undefined) throw incompatible(invite.versionId);
+    const claimed = findRoomVersion(invite.versionId);
+    if (claimed === undefined) throw incompatible(invite.versionId);
+    const room = await this.#residentRoom(invite);
+    const version = checkVersion(invite.roomId, claimed, room);
     const pdu = readPdu(invite, version);
     await this.#checkInvitee(pdu.stateKey);
     const strippedState = readInviteState(invite.roomState, invite.roomId, version);
-    const isResident = await this.#isResident(invite);
     const { serverName, signingKey } = this.#parts;
     const signed = signEvent(invite.json, version, serverName, signingKey);
     const event = await this.#verify(signed, version);
-    if (isResident) await this.#receive(event);
+    if (room !== undefined) await this.#receive(event);
     else {
       const { roomId } = invite;
       await this.#parts.receiver.noteRemoteMembership({ roomId, version, event, strippedState });
@@ -85,13 +87,13 @@ export class ReceivedInvites {
     }
   }
 
-  /** Whether somebody of ours is in the room, which then has its say. */
-  async #isResident({ roomId, serverName }: ReceivedInvite): Promise<boolean> {
+  /** The room, if somebody of ours is in it: then it has its say. */
+  async #residentRoom({ roomId, serverName }: ReceivedInvite): Promise<RoomRecord | undefined> {
     const { events, gate, summaries } = this.#parts;
     const room = await events.room(roomId);
-    if (room === undefined) return false;
+    if (room === undefined) return undefined;
     await gate.checkAcl(room, serverName);
-    return summaries.isResident(room);
+    return (await summaries.isResident(room)) ? room : undefined;
   }
 
   async #verify(json: JsonObject, version: RoomVersion): Promise<ReceivedEvent> {
@@ -109,6 +111,20 @@ export class ReceivedInvites {
       throw new MatrixError('M_FORBIDDEN', reception.reason);
     }
   }
+}
+
+/**
+ * The version to read the event by. An event means something else in another version, so the one that is claimed has to
+ * fit the room ID, and be the room's where we are in it. The first two have one format, and an invite need not say which
+ * of them it is of.
+ */
+function checkVersion(roomId: string, claimed: RoomVersion, room: RoomRecord | undefined): RoomVersion {
+  if (claimed.roomIdIsCreateHash !== (serverNameOf(roomId) === undefined)) {
+    throw new MatrixError('M_INVALID_PARAM', `No room of version ${claimed.id} has such an ID.`);
+  }
+  if (room === undefined || room.version.id === claimed.id) return claimed;
+  if (!room.version.eventIdIsHash && !claimed.eventIdIsHash) return room.version;
+  throw new MatrixError('M_INVALID_PARAM', `The room has version ${room.version.id}, not ${claimed.id}.`);
 }
 
 function readPdu({ json, roomId, eventId, serverName }: ReceivedInvite, version: RoomVersion): Pdu {
