@@ -9,6 +9,8 @@ import { Encryption } from './services/encryption/encryption.ts';
 import { Ephemeral } from './services/ephemeral/ephemeral.ts';
 import type { FederationInbound } from './services/federation-inbound/federation-inbound.ts';
 import { createResident, type Resident } from './services/federation-inbound/resident/resident.ts';
+import { FederationSender } from './services/federation-sender/federation-sender.ts';
+import { outgoingProjection } from './services/federation-sender/outgoing-projection.ts';
 import { createPush, type Push } from './services/push/push.ts';
 import type { PushRules } from './services/push/push-rules.ts';
 import { createRemoteServers, type RemoteServersService } from './services/remote-servers/create-remote-servers.ts';
@@ -43,6 +45,8 @@ export interface Services {
   readonly sync: SyncService;
   readonly resident: Resident;
   readonly federationInbound: FederationInbound;
+  /** None where federation is switched off. */
+  readonly federationSender: FederationSender | undefined;
 }
 
 export interface ServiceParts {
@@ -78,7 +82,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     events,
     state,
     memberships,
-    projections: [createStickyProjection(stickyRooms), push.projection],
+    projections: [createStickyProjection(stickyRooms), push.projection, outgoingProjection],
     profileOf: async (userId) => accounts.profiles.memberProfile(parseUserId(userId)),
     receiving: {
       stickyBurst: config.stickyEvents.receivedBurst,
@@ -127,7 +131,19 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     sync,
     resident,
     federationInbound,
+    federationSender: await startFederationSender(parts, { remoteServers, events, ephemeral }),
   };
+}
+
+/** Nobody is told anything where federation is switched off; what is for others waits. */
+async function startFederationSender(
+  { config, platform, storage }: ServiceParts,
+  { remoteServers, events, ephemeral }: Pick<Services, 'remoteServers' | 'events' | 'ephemeral'>,
+): Promise<FederationSender | undefined> {
+  if (!config.federation.enabled) return undefined;
+  const { serverName } = config;
+  const typing = (roomId: string) => ephemeral.typing(roomId);
+  return FederationSender.start({ storage, platform, serverName, events, remoteServers, typing });
 }
 
 interface SyncSources extends Pick<Services, 'events' | 'memberships' | 'reading' | 'ephemeral' | 'encryption'> {
@@ -189,6 +205,7 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
 export async function stopServices(services: Services): Promise<void> {
   services.sync.stop();
   await services.federationInbound.stop();
+  await services.federationSender?.stop();
   await services.stickySweeper.stop();
   await services.encryption.stop();
   await services.ephemeral.stop();

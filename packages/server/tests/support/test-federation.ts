@@ -70,6 +70,7 @@ export async function createTestFederation(
   async function halt(name: string): Promise<void> {
     links.disconnect(name);
     await member(name).server.stop();
+    await links.answered(name);
   }
 
   async function resume(name: string): Promise<TestServer> {
@@ -215,6 +216,8 @@ class Links {
   readonly #onRequest: RequestHook;
   readonly #servers = new Map<string, TestServer>();
   readonly #cut = new Set<string>();
+  /** What servers are answering, by server. */
+  readonly #answering = new Map<string, Set<Promise<unknown>>>();
 
   constructor(onRequest: RequestHook = (_request, pass) => pass()) {
     this.#onRequest = onRequest;
@@ -230,6 +233,11 @@ class Links {
 
   isConnected(name: string): boolean {
     return this.#servers.has(name);
+  }
+
+  /** Kept when a server has answered all that it was asked: whoever asked may have gone, and it works on. */
+  async answered(name: string): Promise<void> {
+    await Promise.allSettled(this.#answering.get(name) ?? []);
   }
 
   cut(one: string, other: string): void {
@@ -271,12 +279,15 @@ class Links {
     if (server === undefined) {
       throw new OutboundFailure('unreachable', `${request.to} is not there`);
     }
-    const answer = await server.server.inject({
+    const answering = server.server.inject({
       method: method as 'GET',
       url: path,
       headers: { ...headers },
       ...(body === '' ? {} : { payload: body }),
     });
+    const open = this.#answering.get(request.to) ?? new Set();
+    this.#answering.set(request.to, open.add(answering));
+    const answer = await answering.finally(() => open.delete(answering));
     if (this.#servers.get(request.to) !== server) {
       throw new OutboundFailure('unreachable', `${request.to} stopped meanwhile`);
     }

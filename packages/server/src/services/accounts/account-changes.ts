@@ -2,7 +2,7 @@ import { localpartOf, type UserId } from '@limpet/protocol/identifiers';
 import { deleteAllAccountData } from '../../storage/queries/account-data.ts';
 import { deleteFilters } from '../../storage/queries/filters.ts';
 import { deleteProfile } from '../../storage/queries/profiles.ts';
-import { updateDeactivated, updatePassword } from '../../storage/queries/users.ts';
+import { updateDeactivated, updateErased, updatePassword } from '../../storage/queries/users.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
 import { checkNewPassword } from './check-password.ts';
 import type { PasswordHasher } from './password-hasher.ts';
@@ -57,7 +57,7 @@ export class AccountChanges {
 
   /**
    * Ends the account for good: nobody logs in any more, and the name is never given again. What was private goes; with
-   * `erase` the profile too. Throws M_NOT_FOUND when there is no such user.
+   * `erase` the profile too, and what the user wrote is given to no server that does not have it. Throws M_NOT_FOUND when there is no such user.
    */
   async deactivate(userId: UserId, options: { erase: boolean }): Promise<void> {
     const { sessions, users, onDeactivate } = this.#options;
@@ -66,7 +66,10 @@ export class AccountChanges {
       transaction.run(updateDeactivated, { userId });
       transaction.run(deleteAllAccountData, { userId });
       transaction.run(deleteFilters, { userId });
-      if (options.erase) transaction.run(deleteProfile, { userId });
+      if (options.erase) {
+        transaction.run(deleteProfile, { userId });
+        transaction.run(updateErased, { userId });
+      }
     });
     await onDeactivate(userId);
   }

@@ -64,7 +64,10 @@ export function appendEvent(
   const slotNid = arrival.slot === undefined ? undefined : parts.slots.intern(transaction, arrival.slot);
   // Projections see the room as it was before the event, and rows that the redaction has changed.
   const redacted = writeRedaction(transaction, room, { event, target: arrival.redacts });
-  for (const projection of parts.projections) projection.project(transaction, event, room);
+  for (const projection of parts.projections) {
+    projection.project(transaction, event, room);
+    projection.projectOutgoing?.(transaction, event, room);
+  }
 
   room.extremities = [event];
   room.lastRoomIndex++;

@@ -14,8 +14,10 @@ export interface Projection {
   prepare?(room: RoomView): Promise<void>;
   /** Adds its rows to the batch that carries the event. Synchronous; runs for events that enter the timeline. */
   project(transaction: WriteTransaction, event: RoomEvent, room: RoomView): void;
+  /** Comes after `project`, for an event that this server has to tell the other servers in the room. */
+  projectOutgoing?(transaction: WriteTransaction, event: RoomEvent, room: RoomView): void;
   /**
-   * The same for an event that is kept and has no place in the timeline: soft-failed, or held back. If it gets one
+   * `project` for an event that is kept and has no place in the timeline: soft-failed, or held back. If it gets one
    * later, `project` runs for it then.
    */
   keepBack?(transaction: WriteTransaction, event: RoomEvent): void;

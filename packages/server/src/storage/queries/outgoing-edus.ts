@@ -28,3 +28,23 @@ export const selectOutgoingEdus = defineStatement<
   `select writer, position, edu_type, json from outgoing_edus where server_name = :serverName
    order by writer, position limit :limit`,
 );
+
+export const deleteOutgoingEdus = defineStatement<{ writer: number; positions: readonly number[] }>(
+  'delete from outgoing_edus where writer = :writer and position in (:...positions)',
+);
+
+/** Leaves the newest `kept` EDUs to a server. */
+export const trimOutgoingEdus = defineStatement<{ serverName: string; kept: number }>(
+  `delete from outgoing_edus where server_name = :serverName and position <=
+     (select position from outgoing_edus where server_name = :serverName order by position desc limit 1 offset :kept)`,
+);
+
+export const deleteOldOutgoingEdus = defineStatement<{ queuedBefore: number; limit: number }, { position: number }>(
+  `delete from outgoing_edus where (writer, position) in
+     (select writer, position from outgoing_edus where queued_ts < :queuedBefore order by queued_ts limit :limit)
+   returning position`,
+);
+
+export const countOutgoingEdus = defineStatement<{ serverName: string }, { count: number; oldest_ts: number | null }>(
+  'select count(*) as count, min(queued_ts) as oldest_ts from outgoing_edus where server_name = :serverName',
+);

@@ -42,3 +42,8 @@ export const updatePassword = defineStatement<{ userId: string; passwordHash: st
 export const updateDeactivated = defineStatement<{ userId: string }>(
   'update users set is_deactivated = 1, is_admin = 0, password_hash = null where user_id = :userId',
 );
+
+/** Of an account that is over: what it wrote is given to nobody who did not have it. */
+export const updateErased = defineStatement<{ userId: string }>(
+  'update users set is_erased = 1 where user_id = :userId',
+);

@@ -45,7 +45,10 @@ export function appendPlanned(
     const mayComeLater = plan.fate !== 'rejected' && plan.received.refusedBecause === undefined;
     if (mayComeLater) for (const projection of projections) projection.keepBack?.(transaction, event);
   } else {
-    for (const projection of projections) projection.project(transaction, event, room);
+    for (const projection of projections) {
+      projection.project(transaction, event, room);
+      if (plan.isToBeSent) projection.projectOutgoing?.(transaction, event, room);
+    }
     for (const change of plan.changes) writeSlotChange(transaction, room, change, place.position);
     const isResolved = plan.changes.some((change) => change.event?.nid !== event.nid);
     if (isResolved) transaction.publish({ kind: 'state-resolved', roomId: room.roomId });
