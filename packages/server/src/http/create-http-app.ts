@@ -49,6 +49,7 @@ export function createHttpApp(options: HttpAppOptions): FastifyInstance {
   app.decorateRequest('signedBody', undefined);
   app.decorateRequest('clientAddress', '');
   app.decorateRequest('queryParameters', undefined);
+  app.decorateRequest('contentType', undefined);
   registerCors(app);
   readBodiesAsBytes(app);
   registerAccessLog(app, options);
@@ -96,7 +97,8 @@ function readBodiesAsBytes(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', async (request) => {
-    // A malformed one would be refused with 415.
+    // A malformed one would be refused with 415. What is uploaded still has its type.
+    request.contentType = request.raw.headers['content-type'];
     delete request.raw.headers['content-type'];
   });
 }

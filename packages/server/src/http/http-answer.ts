@@ -1,5 +1,8 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import type { RawJson } from './raw-json.ts';
+import type { StreamedBytes } from './streamed-bytes.ts';
+
+type AnswerBody = JsonObject | RawJson | Uint8Array | string | StreamedBytes;
 
 /**
  * An answer that is more than 200 and a JSON body: another status (user-interactive authentication answers 401 with a
@@ -7,14 +10,10 @@ import type { RawJson } from './raw-json.ts';
  */
 export class HttpAnswer {
   readonly status: number;
-  readonly body: JsonObject | RawJson | Uint8Array | string;
+  readonly body: AnswerBody;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(
-    status: number,
-    body: JsonObject | RawJson | Uint8Array | string,
-    headers: Readonly<Record<string, string>> = {},
-  ) {
+  constructor(status: number, body: AnswerBody, headers: Readonly<Record<string, string>> = {}) {
     this.status = status;
     this.body = body;
     this.headers = headers;

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { encodeCanonicalJson } from '@limpet/protocol/canonical-json';
 import { canonicalTextAsWritten } from '@limpet/protocol/canonical-text-as-written';
 import { routePath } from '@limpet/protocol/endpoint';
@@ -7,6 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerKeys } from '../services/remote-servers/remote-servers.ts';
 import { accessTokenOf, authenticate, type Requester, type TokenVerifier } from './authenticate.ts';
 import { baseUrlOf } from './base-url.ts';
+import { bodyStream } from './body-stream.ts';
 import { schemaCheck } from './check-schema.ts';
 import { addressNetwork, clientAddressOf } from './client-address.ts';
 import { coerceQuery } from './coerce-query.ts';
@@ -16,13 +18,14 @@ import { parseQueryString, type QueryParameters } from './query-string.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
 import { readJsonBody } from './read-json-body.ts';
-import type { HandlerResult, RequestContext, Route } from './route.ts';
+import type { HandlerResult, RequestContext, Route, StreamedRequest } from './route.ts';
 import {
   type ClaimedSignature,
   type RequestingServer,
   readServerSignature,
   verifyServerSignature,
 } from './server-signature.ts';
+import { StreamedBytes } from './streamed-bytes.ts';
 
 /** What the edge itself needs of the server, for every route alike. */
 export interface Edge {
@@ -46,6 +49,8 @@ declare module 'fastify' {
     claimedSignature: ClaimedSignature | undefined;
     /** The body that the signature covers, parsed once. */
     signedBody: JsonValue | undefined;
+    /** The header, which Fastify is not to see: see `create-http-app.ts`. */
+    contentType: string | undefined;
     clientAddress: string;
     queryParameters: QueryParameters | undefined;
   }
@@ -57,6 +62,23 @@ declare module 'fastify' {
  * covers the body, so it is verified after that was read, and before all else.
  */
 export function mount(app: FastifyInstance, routes: readonly Route[], edge: Edge): void {
+  mountAll(
+    app,
+    routes.filter((route) => !route.takesStream),
+    edge,
+  );
+  app.register(async (streaming) => {
+    streaming.removeAllContentTypeParsers();
+    streaming.addContentTypeParser('*', (_request, body, done) => done(null, body));
+    mountAll(
+      streaming,
+      routes.filter((route) => route.takesStream),
+      edge,
+    );
+  });
+}
+
+function mountAll(app: FastifyInstance, routes: readonly Route[], edge: Edge): void {
   for (const route of routes) {
     const handler = handlerOf(route, edge);
     for (const path of route.endpoint.paths) {
@@ -165,6 +187,7 @@ function handlerOf(route: Route, edge: Edge): (request: FastifyRequest, reply: F
           : checkQuery(coerceQuery(queryParametersOf(request), endpoint.query)),
       body: checkBody === undefined ? undefined : checkBody(bodyOf(request)),
       ...contextOf(request, server),
+      ...(route.takesStream ? streamOf(request, route) : undefined),
       get baseUrl() {
         return baseUrlOf(request.raw, edge.isBehindProxy);
       },
@@ -172,7 +195,7 @@ function handlerOf(route: Route, edge: Edge): (request: FastifyRequest, reply: F
         return edge.openRequests.signalOf(reply.raw);
       },
     };
-    return send(reply, await route.handle(input as never));
+    return send(request, reply, await route.handle(input as never));
   };
 }
 
@@ -187,7 +210,14 @@ function contextOf(request: FastifyRequest, server: RequestingServer | undefined
     clientNetwork: addressNetwork(request.clientAddress),
     userAgent: request.headers['user-agent'],
     requestId: request.id,
+    ifNoneMatch: request.headers['if-none-match'],
   };
+}
+
+function streamOf(request: FastifyRequest, { bodyLimitBytes = 0 }: Route): StreamedRequest {
+  const body = request.body instanceof Readable ? request.body : undefined;
+  const declaredLength = request.headers['content-length'];
+  return { content: bodyStream(body, declaredLength, bodyLimitBytes), contentType: request.contentType };
 }
 
 /**
@@ -208,11 +238,16 @@ function bytesOf(request: FastifyRequest): Buffer {
 
 const EMPTY = Buffer.alloc(0);
 
-function send(reply: FastifyReply, result: HandlerResult): FastifyReply {
+function send(request: FastifyRequest, reply: FastifyReply, result: HandlerResult): FastifyReply {
   if (!(result instanceof HttpAnswer)) {
     return sendJson(reply, result);
   }
   reply.code(result.status).headers(result.headers);
+  if (result.body instanceof StreamedBytes) {
+    const { sizeBytes, read } = result.body;
+    reply.header('content-length', sizeBytes);
+    return reply.send(Readable.from(request.method === 'HEAD' ? [] : read(), { objectMode: false }));
+  }
   return typeof result.body === 'string' || result.body instanceof Uint8Array
     ? reply.send(result.body)
     : sendJson(reply, result.body);

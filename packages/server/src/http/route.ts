@@ -11,6 +11,8 @@ export interface Route {
   /** Takes what the endpoint's schemas let through; the types are checked where `route` is called. */
   readonly handle: (request: never) => HandlerResult | Promise<HandlerResult>;
   readonly bodyLimitBytes: number | undefined;
+  /** Whether the handler reads the body itself, as it comes. */
+  readonly takesStream: boolean;
 }
 
 /** What a handler gets: path, query and body with the types of their schemas, and who asks. */
@@ -24,6 +26,8 @@ export interface RequestContext<Definition extends Endpoint> {
   readonly clientAddress: string;
   readonly userAgent: string | undefined;
   readonly requestId: string;
+  /** The entity tags of what the client has already. */
+  readonly ifNoneMatch: string | undefined;
   /** Under which URL the client reached the server: only for that client's own answer. */
   readonly baseUrl: string;
   /** Aborts when nobody waits for the answer any more, and when the server stops: a long poll then answers at once. */
@@ -57,5 +61,21 @@ export function route<Definition extends Endpoint>(
   handle: (request: EndpointRequest<Definition>) => HandlerResult | Promise<HandlerResult>,
   options: RouteOptions = {},
 ): Route {
-  return { endpoint, handle, bodyLimitBytes: options.bodyLimitBytes };
+  return { endpoint, handle, bodyLimitBytes: options.bodyLimitBytes, takesStream: false };
+}
+
+/** A body that is no JSON, and may be large: it is read as it comes. */
+export interface StreamedRequest {
+  /** Ends with M_TOO_LARGE beyond the route's limit. */
+  readonly content: AsyncIterable<Uint8Array>;
+  readonly contentType: string | undefined;
+}
+
+/** Like `route`, for an endpoint whose body is bytes. What a refusal leaves of them is not read. */
+export function uploadRoute<Definition extends Endpoint>(
+  endpoint: Definition,
+  handle: (request: EndpointRequest<Definition> & StreamedRequest) => HandlerResult | Promise<HandlerResult>,
+  options: Required<RouteOptions>,
+): Route {
+  return { endpoint, handle, bodyLimitBytes: options.bodyLimitBytes, takesStream: true };
 }
