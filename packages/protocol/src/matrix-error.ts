@@ -65,6 +65,8 @@ const STATUS_OF_ERRCODE = {
   M_WRONG_ROOM_KEYS_VERSION: 403,
   M_UNKNOWN_DEVICE: 400,
   M_CANNOT_LEAVE_SERVER_NOTICE_ROOM: 403,
+  M_CANNOT_OVERWRITE_MEDIA: 409,
+  M_NOT_YET_UPLOADED: 504,
 } as const satisfies Record<string, number>;
 
 export type Errcode = keyof typeof STATUS_OF_ERRCODE;

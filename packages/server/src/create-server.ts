@@ -5,6 +5,7 @@ import { examineFromWithin } from './command-line/server-examination.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
+import { mediaRoutes } from './http/client-api/media.ts';
 import { pushRulesRoutes } from './http/client-api/push-rules.ts';
 import { receiptRoutes } from './http/client-api/receipts.ts';
 import { roomHistoryRoutes } from './http/client-api/room-history.ts';
@@ -153,6 +154,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...receiptRoutes({ ephemeral }),
     ...typingRoutes({ ephemeral }),
     ...toDeviceRoutes({ encryption }),
+    ...mediaRoutes({ media: services.media, rateLimits, config }),
     ...keyRoutes({ encryption, sync, databaseTag, current }),
     ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current }),
   ];

@@ -2,6 +2,7 @@ import { parseUserId } from '@limpet/protocol/identifiers';
 import type { SigningKey } from '@limpet/protocol/signing';
 import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
 import type { Config } from './config.ts';
+import type { BlobStore } from './platform/blob-store.ts';
 import type { Platform } from './platform/platform.ts';
 import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
@@ -11,6 +12,7 @@ import type { FederationInbound } from './services/federation-inbound/federation
 import { createResident, type Resident } from './services/federation-inbound/resident/resident.ts';
 import { FederationSender } from './services/federation-sender/federation-sender.ts';
 import { outgoingProjection } from './services/federation-sender/outgoing-projection.ts';
+import { createMedia, type Media } from './services/media/media.ts';
 import { createPush, type Push } from './services/push/push.ts';
 import type { PushRules } from './services/push/push-rules.ts';
 import { createRemoteServers, type RemoteServersService } from './services/remote-servers/create-remote-servers.ts';
@@ -40,6 +42,7 @@ export interface Services {
   readonly reading: RoomReading;
   readonly ephemeral: Ephemeral;
   readonly encryption: Encryption;
+  readonly media: Media;
   readonly pushRules: PushRules;
   readonly stickySweeper: RowSweeper;
   readonly sync: SyncService;
@@ -53,6 +56,8 @@ export interface ServiceParts {
   readonly config: Config;
   readonly platform: Platform;
   readonly storage: Storage;
+  /** The content of media. */
+  readonly blobStore: BlobStore;
   /** Signs what the server says: events, and requests to other servers. */
   readonly signingKey: SigningKey;
   /** What a password hash costs; tests make it cheap. */
@@ -91,25 +96,17 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     },
   });
   withRooms(rooms);
-  const { accountData } = accounts;
-  const reading = createRoomReading({
-    storage,
-    clock: platform.clock,
-    events,
-    state,
-    memberships,
-    accountData,
-    older: rooms.older,
-    sticky: { isEnabled: config.stickyEvents.enabled, names: stickyNames(config) },
-  });
+  const reading = composeReading(parts, { accounts, events, state, memberships, rooms });
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });
   const encryption = new Encryption({ storage, platform, serverName });
+  const media = createMedia(parts);
   const stickySweeper = createStickySweeper(platform, storage, stickyRooms);
   await stickyRooms.load(storage, platform.clock.nowMs());
   await ephemeral.start();
   stickySweeper.start();
   accounts.openIdTokens.start();
   await rooms.start();
+  media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
   const sync = composeSync(parts, { events, state, memberships, reading, push, ephemeral, encryption, sticky });
   const { profiles, users } = accounts;
@@ -126,6 +123,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     reading,
     ephemeral,
     encryption,
+    media,
     pushRules,
     stickySweeper,
     sync,
@@ -144,6 +142,22 @@ async function startFederationSender(
   const { serverName } = config;
   const typing = (roomId: string) => ephemeral.typing(roomId);
   return FederationSender.start({ storage, platform, serverName, events, remoteServers, typing });
+}
+
+interface ReadingSources extends Pick<Services, 'accounts' | 'events' | 'memberships' | 'rooms'> {
+  readonly state: StateStore;
+}
+
+function composeReading({ config, platform, storage }: ServiceParts, sources: ReadingSources): RoomReading {
+  const { accounts, rooms, ...others } = sources;
+  return createRoomReading({
+    ...others,
+    storage,
+    clock: platform.clock,
+    accountData: accounts.accountData,
+    older: rooms.older,
+    sticky: { isEnabled: config.stickyEvents.enabled, names: stickyNames(config) },
+  });
 }
 
 interface SyncSources extends Pick<Services, 'events' | 'memberships' | 'reading' | 'ephemeral' | 'encryption'> {
@@ -207,6 +221,7 @@ export async function stopServices(services: Services): Promise<void> {
   await services.federationInbound.stop();
   await services.federationSender?.stop();
   await services.stickySweeper.stop();
+  await services.media.stop();
   await services.encryption.stop();
   await services.ephemeral.stop();
   await services.rooms.stop();

@@ -6,6 +6,11 @@ export function controlSocketPath({ dataPath }: Config): string {
   return join(dataPath, 'control.sock');
 }
 
+/** Files that were uploaded or fetched. */
+export function mediaPath({ dataPath }: Config): string {
+  return join(dataPath, 'media');
+}
+
 export function signingKeyPath({ dataPath }: Config): string {
   return join(dataPath, 'signing.key');
 }

@@ -4,6 +4,7 @@ import { createServer, type Server } from '../create-server.ts';
 import type { TlsFiles } from '../http/create-http-app.ts';
 import { listenFault } from '../http/listen.ts';
 import { openSigningKey } from '../platform/key-file.ts';
+import { createNodeBlobStore } from '../platform/node/blob-store.ts';
 import { type ControlSocket, isSocketPathUsable, listenOnControlSocket } from '../platform/node/control-socket.ts';
 import { nodeKeyFile } from '../platform/node/key-file.ts';
 import { probePort } from '../platform/node/probe-port.ts';
@@ -12,7 +13,7 @@ import type { Platform } from '../platform/platform.ts';
 import type { Terminal } from '../platform/terminal.ts';
 import { openStorage } from '../storage/open-storage.ts';
 import { answerAdminRequest } from './admin-protocol.ts';
-import { controlSocketPath, signingKeyPath } from './data-paths.ts';
+import { controlSocketPath, mediaPath, signingKeyPath } from './data-paths.ts';
 
 export interface ServeParts {
   readonly config: Config;
@@ -32,7 +33,8 @@ export async function serve({ config, platform, terminal, tls, untilStopped }: S
   const storage = await openStorage(config.database, platform);
   try {
     const signingKey = openSigningKey(nodeKeyFile(signingKeyPath(config)), platform.random);
-    const server = await createServer({ config, platform, storage, signingKey, tls });
+    const blobStore = createNodeBlobStore(mediaPath(config));
+    const server = await createServer({ config, platform, storage, blobStore, signingKey, tls });
     let control: ControlSocket | undefined;
     try {
       const urls = await server.start();

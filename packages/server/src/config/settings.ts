@@ -146,6 +146,36 @@ export const SETTINGS = {
     },
     { description: 'The other homeservers.' },
   ),
+  media: section(
+    {
+      max_upload_bytes: integer({
+        description: 'Largest file that a user may upload. A reverse proxy before the server may have a limit, too.',
+        minimum: 1_024,
+        maximum: 10_737_418_240,
+        default: 52_428_800,
+      }),
+      max_remote_bytes: integer({
+        description:
+          'Largest file that is fetched from another server. Each of the few that are fetched at once is in memory.',
+        minimum: 1_024,
+        maximum: 1_073_741_824,
+        default: 52_428_800,
+      }),
+      remote_days: integer({
+        description: 'After how many days without use a copy of another server’s file is removed; 0 keeps it.',
+        minimum: 0,
+        maximum: 3_650,
+        default: 30,
+      }),
+      legacy_download: flag({
+        description:
+          'Whether anyone may download without an access token, as before Matrix 1.11. Turned off, only what came ' +
+          'while it was on stays open.',
+        default: false,
+      }),
+    },
+    { description: 'Files that users upload, and those of other servers.' },
+  ),
   sticky_events: section(
     {
       enabled: flag({

@@ -27,6 +27,10 @@ export const RATE_LIMITS = {
   invite: { burst: 50, perSecond: 0.5 },
   /** New rooms: a user. */
   createRoom: { burst: 20, perSecond: 0.2 },
+  /** Uploads, and media IDs for them: a user. */
+  upload: { burst: 50, perSecond: 1 },
+  /** Media of other servers that are not here yet: a user, or an address where nobody is logged in. */
+  fetchMedia: { burst: 200, perSecond: 5 },
   /**
    * Requests of another server: its name and the address they come from. What is signed by others is not known before
    * the body is read, so who only says to be a server takes nothing from it.

@@ -75,6 +75,8 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     tag: 'u.tag',
     keyId: 'ed25519:test',
     serverName: 'remote.test',
+    mediaId: 'AAAAAAAAAAAAAAAAAAAAAAAA',
+    fileName: 'cat.png',
     filterId: '0',
     queryType: 'weather',
   };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SEED_BYTES, signingKeyFromSeed } from '@limpet/protocol/signing';
 import { readConfig } from '../../src/config.ts';
 import { createServer, type Server } from '../../src/create-server.ts';
+import { createNodeBlobStore } from '../../src/platform/node/blob-store.ts';
 import { nodeRandom } from '../../src/platform/node/random.ts';
 import { nodeTimers } from '../../src/platform/node/timers.ts';
 import type { Platform } from '../../src/platform/platform.ts';
@@ -51,7 +52,15 @@ export async function startRestartableServer(): Promise<RestartableServer> {
       folder,
     );
     const storage = await openStorage(config.database, platform);
-    const server = await createServer({ config, platform, storage, signingKey, passwordCost: CHEAP_PASSWORD_COST });
+    const blobStore = createNodeBlobStore(join(folder, 'media'));
+    const server = await createServer({
+      config,
+      platform,
+      storage,
+      blobStore,
+      signingKey,
+      passwordCost: CHEAP_PASSWORD_COST,
+    });
     const [url = ''] = await server.start();
     return { server, storage, url };
   }

@@ -2,6 +2,7 @@ import type { JsonObject } from '@limpet/protocol/json';
 import { SEED_BYTES, type SigningKey, signingKeyFromSeed } from '@limpet/protocol/signing';
 import { readConfig } from '../../src/config.ts';
 import { createServer, type Server, type ServerParts } from '../../src/create-server.ts';
+import type { BlobStore } from '../../src/platform/blob-store.ts';
 import type { Dns } from '../../src/platform/dns.ts';
 import type { Log } from '../../src/platform/log.ts';
 import { nodeClock } from '../../src/platform/node/clock.ts';
@@ -11,6 +12,7 @@ import { CHEAP_PASSWORD_COST } from '../../src/services/accounts/password-hasher
 import type { Session } from '../../src/services/accounts/sessions.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import type { ManualWorld } from './manual-world.ts';
+import { createMemoryBlobStore } from './memory-blob-store.ts';
 import { noNetwork } from './no-network.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
@@ -25,6 +27,8 @@ export interface TestServerOptions {
   readonly storage?: Storage;
   /** Seeds what is random; two servers of one test need different ones. */
   readonly seed?: number;
+  /** The content of media; without it a new store in memory. */
+  readonly blobStore?: BlobStore;
   /** Without it one that the seed makes. */
   readonly signingKey?: SigningKey;
   readonly log?: Log;
@@ -40,7 +44,7 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
 
 export interface TestRequest {
   readonly token?: string | undefined;
-  readonly body?: JsonObject | string;
+  readonly body?: JsonObject | string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -50,11 +54,13 @@ export interface TestResponse {
   /** The JSON object of the answer; `{}` where it is none. */
   readonly body: JsonObject;
   readonly text: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface TestServer {
   readonly server: Server;
   readonly storage: Storage;
+  readonly blobStore: BlobStore;
   request(method: Method, path: string, request?: TestRequest): Promise<TestResponse>;
   /** Like `request`, and throws unless the answer is 200. */
   ok(method: Method, path: string, request?: TestRequest): Promise<JsonObject>;
@@ -66,6 +72,7 @@ export interface TestServer {
 /** A whole server in this process: no network, a database in memory, cheap passwords. */
 export async function createTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const storage = options.storage ?? (await openTestStorage());
+  const blobStore = options.blobStore ?? createMemoryBlobStore();
   const random = seededRandom(options.seed ?? 1);
   const server = await createServer({
     config: readConfig({ rate_limits: { enabled: false }, ...options.config }, '/nowhere'),
@@ -78,6 +85,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
       dns: options.dns ?? noNetwork.dns,
     },
     storage,
+    blobStore,
     signingKey: options.signingKey ?? signingKeyFromSeed('ed25519:test', random.bytes(SEED_BYTES)),
     passwordCost: CHEAP_PASSWORD_COST,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
@@ -90,19 +98,21 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
       method,
       url: path,
       headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...sent.headers },
-      ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body === undefined ? {} : { payload: payloadOf(body) }),
     });
     return {
       status: response.statusCode,
       headers: response.headers,
       body: objectIn(response.body),
       text: response.body,
+      bytes: response.rawPayload,
     };
   }
 
   return {
     server,
     storage,
+    blobStore,
     request,
     async ok(method, path, sent) {
       const { status, body, text } = await request(method, path, sent);
@@ -127,6 +137,11 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
       }
     },
   };
+}
+
+function payloadOf(body: JsonObject | string | Uint8Array): string | Buffer {
+  if (body instanceof Uint8Array) return Buffer.from(body);
+  return typeof body === 'string' ? body : JSON.stringify(body);
 }
 
 function objectIn(text: string): JsonObject {
