@@ -1,5 +1,7 @@
+import { buildEvent } from '@limpet/protocol/build-event';
 import type { JsonObject, JsonValue } from '@limpet/protocol/json';
-import { ROOM_VERSION_IDS } from '@limpet/protocol/room-version';
+import { findRoomVersion, ROOM_VERSION_IDS } from '@limpet/protocol/room-version';
+import { signingKeyFromSeed } from '@limpet/protocol/signing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
 import { createTestFederation, type TestFederation } from './support/test-federation.ts';
@@ -57,6 +59,28 @@ describe('between two servers of ours', () => {
     expect(await membershipAt(a, alice, roomId)).toBe('invite');
     await act(`rooms/${roomId}/leave`);
     expect(await membershipAt(a, alice, roomId)).toBe('leave');
+  });
+
+  test('a user who was told of another version than the room has joins it all the same', async () => {
+    const roomId = await createRoom({ preset: 'public_chat', room_version: '11' });
+    const [wrong, right] = [findRoomVersion('10'), findRoomVersion('11')];
+    if (wrong === undefined || right === undefined) throw new Error('There are no such versions');
+    const draft = { roomId, type: 'm.room.member', stateKey: bob.userId, content: { membership: 'invite' } };
+    const built = buildEvent(
+      { ...draft, sender: alice.userId, prevEvents: [], authEvents: [], depth: 1, originServerTs: 1 },
+      wrong,
+      { serverName: 'a.test', key: signingKeyFromSeed('ed25519:x', new Uint8Array(32)) },
+    );
+    await b.server.services.rooms.receiver.noteRemoteMembership({
+      roomId,
+      version: wrong,
+      event: { ...built, receivedTs: 1 },
+      strippedState: [],
+    });
+    await act(`join/${roomId}`);
+    expect((await b.server.services.events.room(roomId))?.version.id).toBe('11');
+    await federation.restart('b.test');
+    expect((await federation.server('b.test').server.services.events.room(roomId))?.version.id).toBe('11');
   });
 
   test('a user is invited, and joins', async () => {

@@ -15,6 +15,10 @@ export const insertRoom = defineStatement<{
    values (:roomNid, :roomId, :version, :isListed, :createdTs)`,
 );
 
+export const updateRoomVersion = defineStatement<{ roomNid: number; version: string }>(
+  'update rooms set version = :version where room_nid = :roomNid',
+);
+
 export const updateRoomListing = defineStatement<{ roomNid: number; isListed: number }>(
   'update rooms set is_listed = :isListed where room_nid = :roomNid',
 );

@@ -1,4 +1,9 @@
-import { insertOutlier, insertRoom } from '../../../storage/queries/event-graph.ts';
+import {
+  insertOutlier,
+  insertRoom,
+  selectForwardExtremities,
+  updateRoomVersion,
+} from '../../../storage/queries/event-graph.ts';
 import { selectMembership, upsertMembership } from '../../../storage/queries/memberships.ts';
 import { upsertStrippedState } from '../../../storage/queries/room-servers.ts';
 import type { Storage, WriteTransaction } from '../../../storage/storage.ts';
@@ -63,14 +68,28 @@ export async function noteRemoteMembership(
   await withSlots([{ received }], slots, (needed) => storage.write(write(needed)));
 }
 
-/** The room's record, made where there is none: a room that nobody of this server is in yet. */
+/**
+ * The room's record, made where there is none: a room that nobody of this server is in yet. What an invite says of the
+ * version may be wrong, or a lie, so as long as the room has no event here, the last one who says it is believed: the
+ * server that we join over.
+ */
 export async function recordRoom(
   { roomId, version }: Pick<RemoteMembership, 'roomId' | 'version'>,
   createdTs: number,
   { storage, events }: RemoteMembershipParts,
 ): Promise<RoomRecord> {
   const known = await events.room(roomId);
-  if (known !== undefined) return known;
+  if (known?.version.id === version.id) return known;
+  if (known !== undefined) {
+    const ends = await storage.read(selectForwardExtremities, { roomNid: known.nid });
+    if (ends.length > 0) return known;
+    await storage.write((transaction) =>
+      transaction.run(updateRoomVersion, { roomNid: known.nid, version: version.id }),
+    );
+    const corrected = { ...known, version };
+    events.rememberRoom(corrected);
+    return corrected;
+  }
   const { value: nid } = await storage.write((transaction) => {
     const roomNid = transaction.allocate();
     transaction.run(insertRoom, { roomNid, roomId, version: version.id, isListed: 0, createdTs });
