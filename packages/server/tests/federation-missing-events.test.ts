@@ -2,6 +2,7 @@ import type { JsonObject } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
 import { afterEach, expect, test, vi } from 'vitest';
 import { countStagedEvents } from '../src/storage/queries/staged-events.ts';
+import { FakeResident } from './support/fake-resident.ts';
 import { createFarRoom, type FarRoom } from './support/far-room.ts';
 
 let room: FarRoom;
@@ -199,4 +200,39 @@ test('what a server does not give is asked for again, later', async () => {
   room.world.advance(6_000);
   await vi.waitFor(async () => expect(await messages()).toEqual(idsOf(said)));
   expect(federation.requests('here.test', 'far.test').length).toBeGreaterThan(0);
+});
+
+test('what rests on events that were rejected is judged by itself', async () => {
+  const { far, push, messages } = await start();
+  const joined = far.add({
+    sender: '@banned:far.test',
+    type: 'm.room.member',
+    stateKey: '@banned:far.test',
+    content: { membership: 'invite' },
+  });
+  const said = far.build({
+    sender: far.creator,
+    type: 'm.room.message',
+    content: { body: 'authorized by what was rejected' },
+    authEvents: [...far.build({ sender: far.creator, type: 'm.room.message', content: {} }).authEvents, joined.eventId],
+  });
+  const next = far.say('after it');
+  await push([said]);
+  await push([next]);
+  await vi.waitFor(async () => expect(await messages()).toEqual([next.eventId]));
+  expect(await staged()).toBe(0);
+});
+
+test('what the server that sent an event does not have, others in the room are asked for', async () => {
+  const near = new FakeResident('near.test', { seed: 4 });
+  const { far, push, messages } = await start({ others: [near] });
+  far.addKey('near.test', near.key);
+  await push([far.join('@dora:near.test')]);
+  far.lie('get_missing_events', () => ({ status: 404, body: { errcode: 'M_NOT_FOUND' } }));
+  const said = say(3);
+  near.lie('get_missing_events', () => ({ status: 200, body: { events: said.slice(0, 2).map(({ json }) => json) } }));
+  await push([last(said)]);
+  await vi.waitFor(async () => expect(await messages()).toEqual(idsOf(said)));
+  expect(near.asked.filter((asked) => asked.startsWith('POST'))).toEqual(['POST get_missing_events']);
+  expect(count('GET state_ids')).toBe(0);
 });

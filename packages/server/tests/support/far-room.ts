@@ -9,7 +9,12 @@ import { SyncingClient } from './syncing-client.ts';
 import type { TestFederation } from './test-federation.ts';
 import type { TestResponse, TestServer } from './test-server.ts';
 
-type OnOtherRequest = Parameters<typeof createFakeFederation>[2];
+interface FarRoomOptions {
+  readonly isJoined?: boolean;
+  readonly onOtherRequest?: Parameters<typeof createFakeFederation>[2];
+  /** Further fake servers. */
+  readonly others?: readonly FakeResident[];
+}
 
 const CLIENT = '/_matrix/client/v3';
 
@@ -33,12 +38,10 @@ export interface FarRoom {
   messages(): Promise<unknown[]>;
 }
 
-export async function createFarRoom(
-  options: FakeResidentOptions & { isJoined?: boolean; onOtherRequest?: OnOtherRequest } = {},
-): Promise<FarRoom> {
-  const { isJoined = true, onOtherRequest, ...resident } = options;
+export async function createFarRoom(options: FakeResidentOptions & FarRoomOptions = {}): Promise<FarRoom> {
+  const { isJoined = true, onOtherRequest, others = [], ...resident } = options;
   const far = new FakeResident('far.test', resident);
-  const { federation, world } = await createFakeFederation(['here.test'], [far], onOtherRequest);
+  const { federation, world } = await createFakeFederation(['here.test'], [far, ...others], onOtherRequest);
   const here = () => federation.server('here.test');
   const [alice, zoe] = [await here().createUser('alice'), await here().createUser('zoe')];
   const { roomId } = far;
