@@ -130,7 +130,8 @@ function failureOf(error: unknown, request: OutboundRequest): OutboundFailure {
   if (root instanceof OutboundFailure) {
     return root;
   }
-  return new OutboundFailure(kindOf(code), `${hostOf(request)}: ${reasonOf(root, code)}`, error);
+  const kind = root instanceof Error && root.name === 'HTTPParserError' ? 'not-http' : kindOf(code);
+  return new OutboundFailure(kind, `${hostOf(request)}: ${reasonOf(root, code)}`, error);
 }
 
 /** Several addresses that all failed come as one error around theirs. */
@@ -142,7 +143,6 @@ function rootOf(error: unknown): [error: unknown, code: string] {
 function kindOf(code: string): OutboundFailureKind {
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout';
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return 'too-large';
-  if (code.startsWith('HPE_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'not-http';
   return TLS_CODE.test(code) ? 'tls' : 'unreachable';
 }
 
