@@ -1,9 +1,12 @@
+import { contentHash } from '@limpet/protocol/content-hash';
+import { eventIdOf } from '@limpet/protocol/event-id';
 import type { JsonObject } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
 import { type SigningKey, signEvent, signingKeyFromSeed } from '@limpet/protocol/signing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { countStagedEvents } from '../src/storage/queries/staged-events.ts';
 import { createFarRoom, type FarRoom } from './support/far-room.ts';
+import { signedRequest } from './support/push-transaction.ts';
 
 const POLICY_KEY: SigningKey = signingKeyFromSeed('ed25519:policy_server', new Uint8Array(32).fill(5));
 
@@ -149,4 +152,19 @@ test('a room can be rid of its policy server without asking it', async () => {
   await room.push([said]);
   expect(await room.messages()).toEqual([said.eventId]);
   expect(asked).toEqual([]);
+});
+
+test('H1: who joins over this server is shown to the policy server, too', async () => {
+  const user = '@newcomer:far.test';
+  const path = `/_matrix/federation/v1/make_join/${encodeURIComponent(room.roomId)}/${encodeURIComponent(user)}`;
+  const made = await signedRequest(room.here(), room.far, { method: 'GET', path: `${path}?ver=11` });
+  const { version, key, serverName } = room.far;
+  const template = { ...(made.body.event as JsonObject), origin_server_ts: 1, hashes: {}, signatures: {} };
+  const hashed = { ...template, hashes: { sha256: contentHash(template) } };
+  const event = signEvent(hashed, version, serverName, key);
+  const sendPath = `/_matrix/federation/v2/send_join/${encodeURIComponent(room.roomId)}/${encodeURIComponent(eventIdOf(event, version))}`;
+  verdict = 'says no';
+  const refused = await signedRequest(room.here(), room.far, { method: 'PUT', path: sendPath, body: event });
+  expect(refused).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
+  expect(asked).toEqual([event]);
 });

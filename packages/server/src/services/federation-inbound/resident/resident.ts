@@ -14,6 +14,7 @@ import { RoomServers } from '../../rooms/room-servers.ts';
 import type { RoomStateReader } from '../../rooms/room-state.ts';
 import { RoomSummaries } from '../../rooms/room-summaries.ts';
 import type { RoomsService } from '../../rooms/rooms.ts';
+import { withPolicy } from '../../rooms/with-policy.ts';
 import { GraphWalks } from './graph-walks.ts';
 import { HandedOverEvents } from './handed-over-events.ts';
 import { LookUps } from './look-ups.ts';
@@ -66,7 +67,8 @@ export function createResident(parts: ResidentParts): Resident {
   const authChains = new AuthChains(storage, timers);
   const served = new ServedEvents({ storage, events, state, sight, gate });
   const roomServers = new RoomServers(storage);
-  const arrivals = { serverName, signingKey, clock, keys, gate, events, receiver: rooms.receiver };
+  const receiver = withPolicy(rooms.receiver, { policy: rooms.policy, events });
+  const arrivals = { serverName, signingKey, clock, keys, gate, events, receiver };
   return {
     handedOver: new HandedOverEvents({ ...arrivals, writer: rooms.writer, roomServers, newcomers }),
     invites: new ReceivedInvites({ ...arrivals, users: parts.users, summaries }),
