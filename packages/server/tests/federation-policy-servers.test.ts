@@ -144,6 +144,19 @@ test('H1: what users of this server send is signed by the policy server first, o
   expect((await send('welcome again')).status).toBe(200);
 });
 
+test('H1: so is an invite to a user of another server, before that server sees it', async () => {
+  const invite = (user: string) =>
+    room.ask('POST', `rooms/${encodeURIComponent(room.roomId)}/invite`, { user_id: `@${user}:far.test` });
+  expect((await invite('bob')).status).toBe(200);
+  const [put] = room.federation.requests('here.test', 'far.test').filter(({ path }) => path.includes('/v2/invite/'));
+  const { event } = JSON.parse(put?.body ?? '{}') as { event: JsonObject };
+  expect(event.signatures).toMatchObject({ 'far.test': signatureOf(event) });
+  room.federation.clearRequests();
+  verdict = 'says no';
+  expect(await invite('carol')).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });
+  expect(room.federation.requests('here.test', 'far.test').map(({ method }) => method)).not.toContain('PUT');
+});
+
 test('a room can be rid of its policy server without asking it', async () => {
   verdict = 'says no';
   const rid = room.far.setState('m.room.policy', '', {});

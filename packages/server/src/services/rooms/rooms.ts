@@ -92,7 +92,8 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const joining = new JoiningRooms();
   const receiver = new Receiver({ ...parts, slots, writer, limits: parts.receiving });
   writer.watch(receiver);
-  const elsewhere = createRoomsElsewhere({ ...parts, receiver, writer, maker, roomServers, joining, signer });
+  const joinParts = { receiver, writer, maker, roomServers, joining, signer, approve };
+  const elsewhere = createRoomsElsewhere({ ...parts, ...joinParts });
   const changes = { storage, writer, events, memberships, restrictedJoins, elsewhere, profileOf, serverName, log };
   const membershipChanges = new MembershipChanges(changes);
   const transactions = new SentTransactions(storage);

@@ -9,6 +9,7 @@ import { RemoteServerError, type RemoteServers } from '../../remote-servers/remo
 import type { EventMaker, MadeEvent, NewEvent } from '../event-maker.ts';
 import type { LoadedRoom } from '../loaded-room.ts';
 import type { RoomInTurn } from '../room-actor.ts';
+import type { RoomRecord } from '../room-event.ts';
 import type { RoomReceiver } from '../room-receiver.ts';
 import type { RoomWriter } from '../room-writer.ts';
 import { STRIPPED_STATE_TYPES } from '../strip-event.ts';
@@ -25,6 +26,8 @@ export interface RemoteInvitesParts {
   readonly receiver: RoomReceiver;
   readonly writer: RoomWriter;
   readonly maker: EventMaker;
+  /** Shows the event to the room's policy server. Throws M_FORBIDDEN where it is not welcome. */
+  readonly approve: (room: RoomRecord, made: MadeEvent) => Promise<MadeEvent>;
 }
 
 export interface RemoteInvite {
@@ -64,7 +67,8 @@ export class RemoteInvites {
     const { roomId, sender } = invite;
     const draft = await this.#draft(invite, isDone);
     if (draft === undefined) return undefined;
-    const event = await this.#signed(draft, invite);
+    const made = await this.#parts.approve(draft.room.record, draft.made);
+    const event = await this.#signed({ ...draft, made }, invite);
     const [reception] = await this.#parts.receiver.receive(roomId, [event], { isToBeSent: true });
     if (reception?.outcome === 'soft-failed' || reception?.outcome === 'rejected') {
       throw new MatrixError('M_FORBIDDEN', reception.reason);
@@ -132,7 +136,9 @@ export class RemoteInvites {
     const { version } = room.record;
     const ours = isJsonObject(made.pdu.json.signatures) ? made.pdu.json.signatures : {};
     const signed = Object.fromEntries(theirs.map(({ keyId, signature }) => [keyId, signature]));
-    const json: JsonObject = { ...made.pdu.json, signatures: { ...ours, [serverName]: signed } };
+    // It may be the room's policy server, too, and have signed as that.
+    const before = isJsonObject(ours[serverName]) ? ours[serverName] : {};
+    const json: JsonObject = { ...made.pdu.json, signatures: { ...ours, [serverName]: { ...signed, ...before } } };
     const found = await this.#parts.remote.keys.find(
       theirs.map(({ keyId }) => ({ serverName, keyId, validAt: 'now' })),
     );

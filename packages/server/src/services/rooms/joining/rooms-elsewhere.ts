@@ -9,7 +9,7 @@ import type { RoomReceiver } from '../room-receiver.ts';
 import type { RoomServers } from '../room-servers.ts';
 import type { RoomWriter } from '../room-writer.ts';
 import { MemberEventSigner } from './member-event-signer.ts';
-import { RemoteInvites } from './remote-invites.ts';
+import { RemoteInvites, type RemoteInvitesParts } from './remote-invites.ts';
 import { RemoteJoins } from './remote-joins.ts';
 import { RemoteMemberships } from './remote-memberships.ts';
 import { RoomCandidates } from './room-candidates.ts';
@@ -23,6 +23,7 @@ export interface RoomsElsewhereParts {
   readonly memberships: MembershipReader;
   readonly roomServers: RoomServers;
   readonly joining: JoiningRooms;
+  readonly approve: RemoteInvitesParts['approve'];
   readonly signer: EventSigner;
   readonly platform: Platform;
 }
