@@ -229,6 +229,36 @@ describe('a join is refused', () => {
   });
 });
 
+describe('H1 a join to a room with a policy server', () => {
+  /** A room that Eve's server watches over. */
+  async function watched(): Promise<{ roomId: string; judge: RemoteServer }> {
+    const judge = world.remote('evil.test');
+    const roomId = await createRoom();
+    await join(roomId, 'eve', '', judge);
+    const policy = { via: judge.name, public_keys: { ed25519: judge.key.publicKeyBase64 } };
+    judge.onPolicyQuestion = (event) => judge.policySignature(event, '12');
+    await setState(world.home, alice, roomId, 'm.room.policy', policy);
+    return { roomId, judge };
+  }
+
+  test('goes on with its signature', async () => {
+    const { roomId } = await watched();
+    const { event } = await join(roomId);
+    const { signatures } = event as JsonObject;
+    expect(Object.keys((signatures as JsonObject)['evil.test'] as JsonObject)).toEqual(['ed25519:policy_server']);
+    expect(await membersOf(roomId)).toContain(far.userId('bob'));
+  });
+
+  test('is refused where it says no', async () => {
+    const { roomId, judge } = await watched();
+    const { pdu } = far.complete(await template(roomId));
+    judge.onPolicyQuestion = () => ({});
+    const path = sendPath('join', roomId, pdu.eventId);
+    expect(await far.outcome('PUT', path, pdu.json)).toEqual([403, 'M_FORBIDDEN']);
+    expect(await membersOf(roomId)).not.toContain(far.userId('bob'));
+  });
+});
+
 describe('a restricted join', () => {
   /** A room that lets in the members of another one. */
   async function restricted(body: JsonObject = {}): Promise<{ roomId: string; allowed: string }> {

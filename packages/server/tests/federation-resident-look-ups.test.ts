@@ -2,13 +2,14 @@ import type { JsonObject, JsonValue } from '@limpet/protocol/json';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
 import { createRemoteWorld, type RemoteServer, type RemoteWorld } from './support/remote-server.ts';
+import { makePath, sendPath } from './support/resident-paths.ts';
 
 let world: RemoteWorld;
 let far: RemoteServer;
 let alice: Session;
 
 beforeEach(async () => {
-  world = await createRemoteWorld(['far.test']);
+  world = await createRemoteWorld(['far.test', 'other.test']);
   far = world.remote('far.test');
   alice = await world.home.createUser('alice');
 });
@@ -219,6 +220,13 @@ describe('hierarchy', () => {
     await setState(root, 'm.space.child', member, { via: ['home.test'] });
     const { body } = await far.ask('GET', pathOf(root));
     expect(body.inaccessible_children).toEqual([member]);
+    // Whose user is in the space may join.
+    const made = (await far.ask('GET', makePath('join', root, far.userId('bob')))).body;
+    const { pdu } = far.complete(made);
+    expect((await far.ask('PUT', sendPath('join', root, pdu.eventId), pdu.json)).status).toBe(200);
+    const inside = (await far.ask('GET', pathOf(root))).body;
+    expect([idsOf(inside.children), inside.inaccessible_children]).toEqual([[member], []]);
+    expect((await world.remote('other.test').ask('GET', pathOf(root))).body.inaccessible_children).toEqual([member]);
     await setState(member, 'm.room.history_visibility', '', { history_visibility: 'world_readable' });
     const after = (await far.ask('GET', pathOf(root))).body;
     expect((after.children as JsonObject[])[0]).toMatchObject({

@@ -1,7 +1,8 @@
 import { type BuiltEvent, buildEvent, type EventDraft } from '@limpet/protocol/build-event';
+import { signedTextOf } from '@limpet/protocol/event-id';
 import type { JsonObject, JsonValue } from '@limpet/protocol/json';
 import { findRoomVersion, type RoomVersion } from '@limpet/protocol/room-version';
-import { type SigningKey, signEvent } from '@limpet/protocol/signing';
+import { type SigningKey, signEvent, signText } from '@limpet/protocol/signing';
 import { OutboundFailure, type OutboundHttp } from '../../src/platform/outbound-http.ts';
 import { createManualWorld, type ManualWorld } from './manual-world.ts';
 import { createTestPeer, type TestPeer } from './test-peer.ts';
@@ -70,6 +71,8 @@ export class RemoteServer {
   home: TestServer | undefined;
   /** What it makes of an invite of its user: the event that it gives back. */
   onInvite: ((event: JsonObject) => JsonObject) | undefined;
+  /** What it says as a policy server. */
+  onPolicyQuestion: ((event: JsonObject) => JsonObject) | undefined;
   readonly #peer: TestPeer;
   #eventCount = 0;
 
@@ -133,9 +136,18 @@ export class RemoteServer {
     return signEvent(event, version, this.name, this.key);
   }
 
+  /** Its signature on an event as the policy server of a room: of its usual key, under the name that such keys have. */
+  policySignature(event: JsonObject, versionId: string): JsonObject {
+    const version = findRoomVersion(versionId);
+    if (version === undefined) throw new Error(`No room has version ${versionId}`);
+    const signature = signText(signedTextOf(event, version), this.key);
+    return { [this.name]: { 'ed25519:policy_server': signature } };
+  }
+
   /** Its published keys, or what it gives back of an invite; `undefined` for anything else. */
   answer(path: string, body: string): JsonValue | undefined {
     if (path === '/_matrix/key/v2/server') return this.#peer.keys;
+    if (path === '/_matrix/policy/v1/sign') return this.onPolicyQuestion?.(JSON.parse(body) as JsonObject);
     if (!path.startsWith('/_matrix/federation/v2/invite/') || this.onInvite === undefined) return undefined;
     return { event: this.onInvite((JSON.parse(body) as { event: JsonObject }).event) };
   }

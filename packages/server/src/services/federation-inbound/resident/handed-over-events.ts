@@ -65,7 +65,7 @@ export class HandedOverEvents {
   /**
    * The same event again is taken as well. Throws M_NOT_FOUND for a room where nobody of ours is, M_BAD_JSON for what
    * is no event, M_INVALID_PARAM for one of another kind, user or room than the path says, M_FORBIDDEN where a
-   * signature is wrong or the room refuses it; for restricted rooms what `newcomers.ts` throws.
+   * signature is wrong, or the room or its policy server refuses it; for restricted rooms what `newcomers.ts` throws.
    */
   async take(handedOver: HandedOver): Promise<TakenOver> {
     const { roomId, serverName, membership } = handedOver;

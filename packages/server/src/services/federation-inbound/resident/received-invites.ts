@@ -115,8 +115,8 @@ export class ReceivedInvites {
 
 /**
  * The version to read the event by. An event means something else in another version, so the one that is claimed has to
- * fit the room ID, and be the room's where we are in it. The first two have one format, and an invite need not say which
- * of them it is of.
+ * fit the room ID, and be the room's where we are in it. The first two have one format, and an invite need not say
+ * which of them it is of.
  */
 function checkVersion(roomId: string, claimed: RoomVersion, room: RoomRecord | undefined): RoomVersion {
   if (claimed.roomIdIsCreateHash !== (serverNameOf(roomId) === undefined)) {
