@@ -99,9 +99,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
   return {
     services,
-    admin: createAdminCommands(services.accounts, () =>
-      examineFromWithin(parts.storage, services.remoteServers.ownKeys),
-    ),
+    admin: createAdminCommands(services, () => examineFromWithin(parts.storage, services.remoteServers.ownKeys)),
     endpoints: routesServed(EVERYTHING).map((route) => route.endpoint),
     async start() {
       const urls: string[] = [];

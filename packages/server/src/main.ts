@@ -1,10 +1,13 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import manifest from '../package.json' with { type: 'json' };
+import type { AdminCommands } from './command-line/admin-commands.ts';
 import { type Actions, EXIT_USAGE, runProgram } from './command-line/create-program.ts';
+import { createFederationActions } from './command-line/federation-actions.ts';
 import { readCertificateAuthorities, readConfigFile, readTlsFiles } from './command-line/read-config-file.ts';
 import { createUserActions } from './command-line/user-actions.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config.ts';
+import { nodeClock } from './platform/node/clock.ts';
 import { createNodePlatform } from './platform/node/create-node-platform.ts';
 import type { OutboundHttpOptions } from './platform/node/outbound-http.ts';
 import { nodeRandom } from './platform/node/random.ts';
@@ -63,16 +66,15 @@ const actions: Actions = {
     const { doctor } = await import('./command-line/doctor/doctor.ts');
     return doctor(options, { config, tls, outbound, platform: quietPlatform(outbound), terminal });
   },
-  ...createUserActions({
-    terminal,
-    random: nodeRandom,
-    async withCommands(file, use) {
-      const config = await readConfigFile(file, process.cwd());
-      const { withAdminCommands } = await import('./command-line/with-admin-commands.ts');
-      return withAdminCommands(config, quietPlatform(outboundOptions(config)), use);
-    },
-  }),
+  ...createUserActions({ terminal, random: nodeRandom, withCommands }),
+  ...createFederationActions({ terminal, nowMs: () => nodeClock.nowMs(), withCommands }),
 };
+
+async function withCommands<T>(file: string | undefined, use: (commands: AdminCommands) => Promise<T>): Promise<T> {
+  const config = await readConfigFile(file, process.cwd());
+  const { withAdminCommands } = await import('./command-line/with-admin-commands.ts');
+  return withAdminCommands(config, quietPlatform(outboundOptions(config)), use);
+}
 
 /** For commands: standard output is for what they answer. */
 function quietPlatform(outbound: OutboundHttpOptions): Platform {

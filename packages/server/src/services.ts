@@ -112,7 +112,6 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const { profiles, users } = accounts;
   const reads = { events, state, memberships, rooms, reading };
   const resident = createResident({ ...parts, ...reads, serverName, profiles, users, keys: remoteServers.keys });
-  const { rules: pushRules } = push;
   const federationInbound = await startFederationInbound({ ...parts, ...reads, remoteServers, ephemeral });
   return {
     accounts,
@@ -124,7 +123,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     ephemeral,
     encryption,
     media,
-    pushRules,
+    pushRules: push.rules,
     stickySweeper,
     sync,
     resident,

@@ -1,9 +1,12 @@
+import { asServerName } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Accounts } from '../services/accounts/accounts.ts';
+import type { FederationSender } from '../services/federation-sender/federation-sender.ts';
+import type { DestinationStatus } from '../services/federation-sender/federation-status.ts';
 import type { ServerExamination } from './server-examination.ts';
 
 /**
- * What an operator does to accounts from the command line. Each throws a MatrixError whose message tells the operator
+ * What an operator does from the command line. Each throws a MatrixError whose message tells the operator
  * what is wrong. Users are named by localpart or by whole user ID.
  */
 export interface AdminCommands {
@@ -13,6 +16,12 @@ export interface AdminCommands {
   resetPassword(parameters: { name: string; password: string; keepsSessions: boolean }): Promise<{ userId: string }>;
   /** For good. With `erase` the profile goes, too. */
   deactivateUser(parameters: { name: string; erase: boolean }): Promise<{ userId: string }>;
+  /** What waits for other servers: for one of them, or for all. `leftOut` is how many were too many to list. */
+  federationStatus(parameters: {
+    destination?: string | undefined;
+  }): Promise<{ destinations: DestinationStatus[]; leftOut: number }>;
+  /** Tries a server now that is waited for. `wasBehind`: there was something to try. */
+  retryDestination(parameters: { destination: string }): Promise<{ destination: string; wasBehind: boolean }>;
   /** What the doctor can only see from within. */
   examine(parameters: Record<string, never>): Promise<ServerExamination>;
 }
@@ -24,8 +33,13 @@ export interface ListedUser {
   readonly isDeactivated: boolean;
 }
 
+export interface AdministeredServices {
+  readonly accounts: Pick<Accounts, 'users' | 'registration' | 'accountChanges'>;
+  readonly federationSender: Pick<FederationSender, 'status' | 'retry'> | undefined;
+}
+
 export function createAdminCommands(
-  accounts: Pick<Accounts, 'users' | 'registration' | 'accountChanges'>,
+  { accounts, federationSender }: AdministeredServices,
   examine: () => Promise<ServerExamination>,
 ): AdminCommands {
   const { users, registration, accountChanges } = accounts;
@@ -36,6 +50,20 @@ export function createAdminCommands(
       throw new MatrixError('M_NOT_FOUND', `There is no user ${JSON.stringify(name)} on this server.`);
     }
     return userId;
+  }
+
+  function sender() {
+    if (federationSender === undefined) {
+      throw new MatrixError('M_UNRECOGNIZED', 'Federation is switched off in the configuration: "federation.enabled".');
+    }
+    return federationSender;
+  }
+
+  function otherServer(name: string): string {
+    if (asServerName(name) === undefined) {
+      throw new MatrixError('M_INVALID_PARAM', `${JSON.stringify(name)} is no server name.`);
+    }
+    return name;
   }
 
   return {
@@ -59,6 +87,14 @@ export function createAdminCommands(
       const userId = localUserId(name);
       await accountChanges.deactivate(userId, { erase });
       return { userId };
+    },
+    async federationStatus({ destination }) {
+      const { status } = sender();
+      if (destination === undefined) return status.list();
+      return { destinations: [await status.of(otherServer(destination))], leftOut: 0 };
+    },
+    async retryDestination({ destination }) {
+      return { destination, wasBehind: await sender().retry(otherServer(destination)) };
     },
     examine,
   };

@@ -44,6 +44,8 @@ export function remoteAdminCommands(call: (request: string) => Promise<string>):
     listUsers: (parameters) => ask('listUsers', parameters),
     resetPassword: (parameters) => ask('resetPassword', parameters),
     deactivateUser: (parameters) => ask('deactivateUser', parameters),
+    federationStatus: (parameters) => ask('federationStatus', parameters),
+    retryDestination: (parameters) => ask('retryDestination', parameters),
     examine: (parameters) => ask('examine', parameters),
   };
 }
@@ -73,6 +75,8 @@ const checkResetPassword = schemaCheck(
   'body',
 );
 const checkDeactivateUser = schemaCheck(Type.Object({ name: Type.String(), erase: Type.Boolean() }), 'body');
+const checkStatus = schemaCheck(Type.Object({ destination: Type.Optional(Type.String()) }), 'body');
+const checkRetry = schemaCheck(Type.Object({ destination: Type.String() }), 'body');
 
 async function run(commands: AdminCommands, command: string, parameters: object): Promise<JsonObject> {
   switch (command) {
@@ -86,6 +90,11 @@ async function run(commands: AdminCommands, command: string, parameters: object)
       return commands.deactivateUser(checkDeactivateUser(parameters));
     case 'examine':
       return examined(await commands.examine({}));
+    case 'federationStatus':
+      // Through JSON, which leaves out what is undefined.
+      return JSON.parse(JSON.stringify(await commands.federationStatus(checkStatus(parameters))));
+    case 'retryDestination':
+      return commands.retryDestination(checkRetry(parameters));
     default:
       throw new MatrixError(
         'M_UNRECOGNIZED',

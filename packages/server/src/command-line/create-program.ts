@@ -1,9 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import type { DoctorActions } from './doctor/doctor-actions.ts';
+import type { FederationActions } from './federation-actions.ts';
 import type { UserActions } from './user-actions.ts';
 
 /** What the commands do. Each gives the exit status. */
-export interface Actions extends UserActions, DoctorActions {
+export interface Actions extends UserActions, DoctorActions, FederationActions {
   serve(options: { config?: string }): Promise<number>;
   configExample(): Promise<number>;
   configDocument(): Promise<number>;
@@ -36,6 +37,7 @@ export async function runProgram(args: readonly string[], version: string, actio
   addServe(program, run, actions);
   addUser(program.command('user').description('make and change accounts'), run, actions);
   addDoctor(program, run, actions);
+  addFederation(program.command('federation').description('see what waits for other servers'), run, actions);
   addConfig(program.command('config').description('show and check configurations'), run, actions);
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -112,6 +114,23 @@ function addDoctor(program: Command, run: Run, actions: Actions): void {
     .option('--json', 'one JSON object a line')
     .addHelpText('after', '\nExit status 1 when something is wrong.\n\nExample:\n  limpet doctor --config limpet.yaml')
     .action(run((options) => actions.doctor(options)));
+}
+
+function addFederation(federation: Command, run: Run, actions: Actions): void {
+  federation
+    .command('status [destination]')
+    .description('show what waits for other servers, or for one: how much, since when, when it is tried again')
+    .option(...CONFIG_OPTION)
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', '\nExample:\n  limpet federation status matrix.org')
+    .action(run((destination, options) => actions.federationStatus(destination, options)));
+  federation
+    .command('retry <destination>')
+    .description('try a server now that does not answer, without waiting for its time')
+    .option(...CONFIG_OPTION)
+    .option('--json', 'the outcome as a JSON object')
+    .addHelpText('after', '\nExample:\n  limpet federation retry matrix.org')
+    .action(run((destination, options) => actions.retryDestination(destination, options)));
 }
 
 function addConfig(config: Command, run: Run, actions: Actions): void {

@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createManualWorld } from '../../tests/support/manual-world.ts';
-import { noNetwork } from '../../tests/support/no-network.ts';
-import { seededRandom } from '../../tests/support/seeded-random.ts';
 import { silentLog } from '../../tests/support/silent-log.ts';
 import { openTestStorage } from '../../tests/support/test-storage.ts';
 import { deleteOldTransactionIds, insertTransactionId } from './queries/transaction-ids.ts';
@@ -27,7 +25,7 @@ function start(remove = deleteOldTransactionIds) {
   const warnings: unknown[] = [];
   const log = { ...silentLog, warn: (_message: string, fields: unknown) => void warnings.push(fields) };
   const sweeper = new RowSweeper({
-    platform: { clock, timers, random: seededRandom(1), log, ...noNetwork },
+    platform: { clock, timers, log },
     storage,
     rows: 'transaction IDs',
     everyMs: 1_000,

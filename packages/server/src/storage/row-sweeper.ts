@@ -8,7 +8,7 @@ const ROWS_PER_BATCH = 500;
 const PAUSE_MS = 50;
 
 export interface RowSweeperOptions {
-  readonly platform: Platform;
+  readonly platform: Pick<Platform, 'clock' | 'timers' | 'log'>;
   readonly storage: Storage;
   /** What is removed, for the log. */
   readonly rows: string;

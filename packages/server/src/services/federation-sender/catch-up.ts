@@ -19,9 +19,9 @@ export interface CatchUpLoad {
 }
 
 /**
- * Takes a server from what it has to what there is: the latest event of each room, as a server that was away needs, and
- * beside it every own sticky event that did not expire, oldest first (D2). Each of the two has half of a transaction, and
- * what the other leaves of its half, so that neither starves the other.
+ * Takes a server from what it has to what there is: the latest event of each room, as a server that was away needs,
+ * and beside it every own sticky event that did not expire, oldest first (D2). Each of the two has half of a
+ * transaction, and what the other leaves of its half, so that neither starves the other.
  */
 export class CatchUp {
   readonly #serverName: string;
@@ -93,7 +93,9 @@ export class CatchUp {
   }
 }
 
-/** Oldest first; nids come of the same counter as positions. What is of both kinds goes out as the latest of its room. */
+/**
+ * Oldest first; nids come of the same counter as positions. What is of both kinds goes out as the latest of its room.
+ */
 function inOrder(latest: readonly LatestEvent[], sticky: readonly StickyEvent[]) {
   const latestNids = new Set(latest.map((event) => event.eventNid));
   const stickyNids = new Set(sticky.map((event) => event.eventNid).filter((nid) => !latestNids.has(nid)));

@@ -17,9 +17,9 @@ export interface BehindRecord {
 }
 
 /**
- * What is written down of other servers, so that a crash loses nothing. Servers that are live have no cursors of their
- * own: one mark says up to where everybody was told, and only who is behind has a row that says otherwise. So a server at
- * peace writes next to nothing, and what a crash repeats is what came after the mark.
+ * What is written down of other servers, so that a crash loses nothing. Servers that are live have no cursors of
+ * their own: one mark says up to where everybody was told, and only who is behind has a row that says otherwise. So a
+ * server at peace writes next to nothing, and what a crash repeats is what came after the mark.
  */
 export class DestinationRecords {
   readonly #storage: Storage;

@@ -4,12 +4,15 @@ import type { Timer } from '../../platform/timers.ts';
 import { insertBehind, selectBehindNames, selectToldEverybody } from '../../storage/queries/destinations.ts';
 import { trimOutgoingEdus } from '../../storage/queries/outgoing-edus.ts';
 import { selectServersToTell } from '../../storage/queries/outgoing-events.ts';
+import type { RowSweeper } from '../../storage/row-sweeper.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { RemoteServers } from '../remote-servers/remote-servers.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import { DestinationRecords } from './destination-records.ts';
 import { Destinations } from './destinations.ts';
+import { createEduSweeper } from './edu-sweeper.ts';
 import { EphemeralNews } from './ephemeral-news.ts';
+import { FederationStatus } from './federation-status.ts';
 import type { Arrival, OutgoingEvent } from './live-queue.ts';
 import { OutgoingChanges, type OutgoingNews } from './outgoing-changes.ts';
 import { OutgoingEvents } from './outgoing-events.ts';
@@ -25,7 +28,9 @@ const MAX_EVENTS_IN_MEMORY = 500_000;
 const MARK_EVERY_MS = 2_000;
 /** Servers looked up, or put behind, in one step. */
 const SERVERS_PER_PAGE = 500;
-/** EDUs that wait for a server that is away. Beyond it the oldest go: what is new is worth more to who comes so late. */
+/**
+ * EDUs that wait for a server that is away. Beyond it the oldest go: what is new is worth more to who comes so late.
+ */
 const MAX_WAITING_EDUS = 5_000;
 /** How many may come before it is looked whether they are too many. */
 const EDUS_PER_TRIM = 200;
@@ -57,7 +62,9 @@ export class FederationSender implements OutgoingNews {
   readonly #slots = new SendingSlots();
   readonly #records: DestinationRecords;
   readonly #destinations: Destinations;
+  readonly status: FederationStatus;
   readonly #schedule: RetrySchedule;
+  readonly #sweeper: RowSweeper;
   readonly #ephemeral: EphemeralNews;
   readonly #changes: OutgoingChanges;
   readonly #abort = new AbortController();
@@ -101,6 +108,13 @@ export class FederationSender implements OutgoingNews {
       onBackOff: (retryAtMs) => this.#schedule.note(retryAtMs),
       onRelease: () => this.#schedule.noteFree(),
     });
+    this.status = new FederationStatus({
+      storage,
+      clock,
+      serverName,
+      destinations: this.#destinations,
+      lastSuccess: (name) => this.#records.lastSuccess(name),
+    });
     this.#schedule = new RetrySchedule({
       storage,
       platform,
@@ -108,6 +122,8 @@ export class FederationSender implements OutgoingNews {
       isUnderWay: (name) => this.#destinations.isUnderWay(name),
       onDue: (due) => this.#destinations.wakeDue(due),
     });
+    this.#sweeper = createEduSweeper(platform, storage);
+    this.#sweeper.start();
     this.#ephemeral = new EphemeralNews({
       storage,
       timers,
@@ -141,6 +157,7 @@ export class FederationSender implements OutgoingNews {
     this.#unfollow();
     this.#ephemeral.stop();
     this.#markTimer?.cancel();
+    await this.#sweeper.stop();
     await this.#schedule.stop();
     await this.#destinations.settled();
     await this.#marking;

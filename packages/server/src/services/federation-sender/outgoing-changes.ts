@@ -33,8 +33,8 @@ export interface OutgoingChangesParts {
 }
 
 /**
- * Follows the stream and says who has to hear of what. Changes are taken strictly in order: where a room's servers have to
- * be read first, what comes after waits.
+ * Follows the stream and says who has to hear of what. Changes are taken strictly in order: where a room's servers
+ * have to be read first, what comes after waits.
  */
 export class OutgoingChanges {
   readonly #parts: OutgoingChangesParts;

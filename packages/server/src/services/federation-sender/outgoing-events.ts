@@ -54,9 +54,9 @@ export class OutgoingEvents {
   }
 
   /**
-   * What is sent late to a server, in this order, without what nobody is to get any more (D5): redacted events and those
-   * of erased users. `sticky` are those that are sent for being sticky: no longer, once they expired. What the server
-   * handed to us (its own joins) it has.
+   * What is sent late to a server, in this order, without what nobody is to get any more (D5): redacted events and
+   * those of erased users. `sticky` are those that are sent for being sticky: no longer, once they expired. What the
+   * server handed to us (its own joins) it has.
    */
   async late(serverName: string, eventNids: readonly number[], sticky: ReadonlySet<number>): Promise<OutgoingPdu[]> {
     const rows = await this.#read(eventNids);

@@ -24,8 +24,8 @@ export interface RetryScheduleParts {
 }
 
 /**
- * Wakes servers that back off when their time comes. However many there are, there is one timer, and their times stand in
- * the table alone.
+ * Wakes servers that back off when their time comes. However many there are, there is one timer, and their times
+ * stand in the table alone.
  */
 export class RetrySchedule {
   readonly #parts: RetryScheduleParts;

@@ -42,8 +42,8 @@ export class RoomDestinationsCache {
   }
 
   /**
-   * Reads a room's servers as they were at a position. The table may be ahead of it: `movesAfter` gives the moves of this
-   * room after the position, once everything up to `upTo` is published.
+   * Reads a room's servers as they were at a position. The table may be ahead of it: `movesAfter` gives the moves of
+   * this room after the position, once everything up to `upTo` is published.
    */
   async load(
     roomId: string,

@@ -7,8 +7,8 @@ const MAX_UNPROVEN = 100;
 const MAX_KNOWN = 20_000;
 
 /**
- * How many servers are written to at once: connections are few. Those that may be dead, which take a minute to fail, have
- * slots of their own, so that a thousand of them do not keep those from being told that are there.
+ * How many servers are written to at once: connections are few. Those that may be dead, which take a minute to fail,
+ * have slots of their own, so that a thousand of them do not keep those from being told that are there.
  */
 export class SendingSlots {
   readonly #proven = createCache<string, true>(MAX_KNOWN);

@@ -33,8 +33,8 @@ export interface DeliveryParts {
 }
 
 /**
- * Sends transactions. Each has an ID of its own, one that is tried again too: since what it holds may have expired it is
- * made up anew, and under the old ID the server might answer that it knows it. Specification: server-server API,
+ * Sends transactions. Each has an ID of its own, one that is tried again too: since what it holds may have expired it
+ * is made up anew, and under the old ID the server might answer that it knows it. Specification: server-server API,
  * "Transactions".
  */
 export class TransactionDelivery {

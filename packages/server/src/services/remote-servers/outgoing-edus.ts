@@ -15,10 +15,10 @@ export interface OutgoingEdu {
 }
 
 /**
- * Queues an EDU for another server in the batch of whoever has something to tell, and wakes the federation sender once
- * that is on disk. EDUs of one server go out in the order in which they were queued, each until it is acknowledged (twice
- * after a crash, perhaps). A server that is away for long loses the oldest ones: see the sender's limits.
- * Specification: server-server API, "EDUs".
+ * Queues an EDU for another server in the batch of whoever has something to tell, and wakes the federation sender
+ * once that is on disk. EDUs of one server go out in the order in which they were queued, each until it is
+ * acknowledged (twice after a crash, perhaps). A server that is away for long loses the oldest ones: see the sender's
+ * limits. Specification: server-server API, "EDUs".
  */
 export function queueEdu(transaction: WriteTransaction, edu: OutgoingEdu): void {
   const { serverName, type: eduType, replacesKey } = edu;

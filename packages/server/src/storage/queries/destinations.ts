@@ -103,10 +103,6 @@ export const updateLive = defineStatement<{ serverName: string }>(
   'update destinations set is_behind = 0, failures = 0 where server_name = :serverName',
 );
 
-export const updateNextTry = defineStatement<{ serverName: string; nowMs: number }>(
-  'update destinations set next_try_ms = :nowMs where server_name = :serverName and is_behind = 1',
-);
-
 export const upsertSuccess = defineStatement<{ serverName: string; lastSuccessMs: number }>(
   `insert into destinations (${COLUMNS}) values (:serverName, 0, 0, 0, 0, 0, 0, 0, :lastSuccessMs, null, null)
    on conflict (server_name) do update set last_success_ms = excluded.last_success_ms`,
