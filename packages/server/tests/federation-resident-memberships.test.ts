@@ -209,6 +209,14 @@ describe('an invite by another server', () => {
   test('is refused with a wrong signature, and by who is not of the sender', async () => {
     expect(await outcome({ json: { signatures: {} } })).toEqual([403, 'M_FORBIDDEN']);
     expect(await outcome({ event: { sender: '@x:evil.test' } })).toEqual([403, 'M_FORBIDDEN']);
+    // Whom a third party invites, his room alone can tell.
+    const content = { membership: 'invite', third_party_invite: { signed: { mxid: alice.userId, token: 'x' } } };
+    expect(await outcome({ event: { sender: '@x:evil.test', content } })).toEqual([403, 'M_FORBIDDEN']);
+    const roomId = await createRoom();
+    const inRoom = { sender: '@x:evil.test', content, stateKey: '@bea:home.test', prevEvents: [] };
+    await world.home.createUser('bea');
+    expect((await outcome({ roomId, roomState: [], event: inRoom }))[0]).not.toBe(500);
+    expect(await membershipOf(roomId, '@bea:home.test')).toBeUndefined();
     const forged = { 'far.test': { [far.key.keyId]: 'A'.repeat(86) } };
     expect(await outcome({ json: { signatures: forged } })).toEqual([403, 'M_FORBIDDEN']);
     expect(await invitesOf(alice)).toEqual({});

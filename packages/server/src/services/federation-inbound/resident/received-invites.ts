@@ -64,6 +64,7 @@ export class ReceivedInvites {
     const room = await this.#residentRoom(invite);
     const version = checkVersion(invite.roomId, claimed, room);
     const pdu = readPdu(invite, version);
+    checkSender(pdu, invite.serverName, room);
     await this.#checkInvitee(pdu.stateKey);
     const strippedState = readInviteState(invite.roomState, invite.roomId, version);
     const { serverName, signingKey } = this.#parts;
@@ -127,20 +128,26 @@ function checkVersion(roomId: string, claimed: RoomVersion, room: RoomRecord | u
   throw new MatrixError('M_INVALID_PARAM', `The room has version ${room.version.id}, not ${claimed.id}.`);
 }
 
-function readPdu({ json, roomId, eventId, serverName }: ReceivedInvite, version: RoomVersion): Pdu {
+function readPdu({ json, roomId, eventId }: ReceivedInvite, version: RoomVersion): Pdu {
   const parsed = parsePdu(json, version);
   if (!parsed.allowed) throw new MatrixError('M_BAD_JSON', parsed.reason);
   const { pdu } = parsed;
   if (pdu.roomId !== roomId) throw unlike('is of another room than the path');
   if (pdu.eventId !== eventId) throw unlike(`is ${pdu.eventId}, not the one of the path`);
   if (pdu.type !== 'm.room.member' || contentOf(pdu, 'membership') !== 'invite') throw unlike('is no invite');
-  // Who completes an invite by e-mail address need not be of the server of who made it.
-  const isByThirdParty = isJsonObject(contentOf(pdu, 'third_party_invite'));
-  if (!isByThirdParty && serverNameOf(pdu.sender) !== serverName) {
-    throw new MatrixError('M_FORBIDDEN', `${pdu.sender} is no user of ${serverName}: nobody invites for others.`);
-  }
   if (!hasValidContentHash(pdu.json)) throw new MatrixError('M_BAD_JSON', 'The content hash of the event is wrong.');
   return pdu;
+}
+
+/**
+ * Who completes an invite by e-mail address need not be of the server of who made it, whose signature then is not asked
+ * for either. That the address was ever invited, the room alone can tell: where nobody of ours is in it, anybody could
+ * invite in anybody's name.
+ */
+function checkSender(pdu: Pdu, serverName: string, room: RoomRecord | undefined): void {
+  const isByThirdParty = isJsonObject(contentOf(pdu, 'third_party_invite'));
+  if (serverNameOf(pdu.sender) === serverName || (isByThirdParty && room !== undefined)) return;
+  throw new MatrixError('M_FORBIDDEN', `${pdu.sender} is no user of ${serverName}: nobody invites for others.`);
 }
 
 function incompatible(versionId: string): MatrixError {
