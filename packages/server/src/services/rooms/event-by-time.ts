@@ -1,4 +1,9 @@
-import { type EventTimeRow, selectEventTimes, selectTimelineBounds } from '../../storage/queries/served-events.ts';
+import {
+  type EventTimeRow,
+  selectEventTimes,
+  selectEventTimesBefore,
+  selectTimelineBounds,
+} from '../../storage/queries/served-events.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { RoomRecord } from './room-event.ts';
 
@@ -36,8 +41,12 @@ export async function eventByTime(
     if (medianOf(times) < ts) low = middle + 1;
     else high = middle;
   }
-  const around = await storage.read(selectEventTimes, { roomNid, from: low - EVENTS_AROUND, limit: 2 * EVENTS_AROUND });
-  return closest(around, ts, direction);
+  // Numbers are left out where history is not here, so what stands around is read from both sides.
+  const [before, behind] = await Promise.all([
+    storage.read(selectEventTimesBefore, { roomNid, before: low, limit: EVENTS_AROUND }),
+    storage.read(selectEventTimes, { roomNid, from: low, limit: EVENTS_AROUND }),
+  ]);
+  return closest([...before.reverse(), ...behind], ts, direction);
 }
 
 function medianOf(times: readonly EventTimeRow[]): number {

@@ -29,6 +29,12 @@ export const selectEventTimes = defineStatement<{ roomNid: number; from: number;
    where room_nid = :roomNid and room_index >= :from order by room_index limit :limit`,
 );
 
+/** The same before one place. Newest first. */
+export const selectEventTimesBefore = defineStatement<{ roomNid: number; before: number; limit: number }, EventTimeRow>(
+  `select event_id, room_index, origin_server_ts from events
+   where room_nid = :roomNid and room_index < :before order by room_index desc limit :limit`,
+);
+
 /** The ends of a timeline; null where it has none. */
 export const selectTimelineBounds = defineStatement<
   { roomNid: number },
