@@ -175,7 +175,8 @@ test('H1: who joins over this server is shown to the policy server, too', async 
   const template = { ...(made.body.event as JsonObject), origin_server_ts: 1, hashes: {}, signatures: {} };
   const hashed = { ...template, hashes: { sha256: contentHash(template) } };
   const event = signEvent(hashed, version, serverName, key);
-  const sendPath = `/_matrix/federation/v2/send_join/${encodeURIComponent(room.roomId)}/${encodeURIComponent(eventIdOf(event, version))}`;
+  const eventId = encodeURIComponent(eventIdOf(event, version));
+  const sendPath = `/_matrix/federation/v2/send_join/${encodeURIComponent(room.roomId)}/${eventId}`;
   verdict = 'says no';
   const refused = await signedRequest(room.here(), room.far, { method: 'PUT', path: sendPath, body: event });
   expect(refused).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } });

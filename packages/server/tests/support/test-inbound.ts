@@ -49,6 +49,8 @@ export interface TestInboundOptions {
   readonly answer?: RemoteAnswer;
   readonly eduHandlers?: EduHandlers;
   readonly policy?: Parameters<typeof createFederationInbound>[0]['policy'];
+  /** What is logged as our fault; without it, the test fails. */
+  readonly onError?: (message: string) => void;
   /** Before the room takes events. */
   readonly onReceive?: (events: readonly ReceivedEvent[]) => Promise<void> | void;
 }
@@ -70,7 +72,7 @@ async function startInbound(rooms: TestRooms, roomId: string, options: TestInbou
   const room = await events.room(roomId);
   if (room === undefined) throw new Error('The room is not there');
   const logged: [string, LogFields | undefined][] = [];
-  const log = { ...silentLog, info: note, warn: note };
+  const log = { ...silentLog, info: note, warn: note, error: options.onError ?? silentLog.error };
   const asked: string[] = [];
   const receiver = new FakeReceiver(storage, room, options);
   const inbound = createFederationInbound({

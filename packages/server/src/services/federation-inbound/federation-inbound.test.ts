@@ -244,3 +244,55 @@ test('E6: with too many transactions of one server under way, one more is refuse
   expect(inbound.calls.flat().sort()).toEqual(idsOf(events.slice(0, 4)).sort());
   await inbound.push([idAt(events, 4)]);
 });
+
+test('E1: while the room is busy for long, events are staged and the answer goes out', async () => {
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let received = 0;
+  const inbound = await start({
+    onReceive: () => {
+      received++;
+      return gate;
+    },
+  });
+  const event = inbound.event([await inbound.end()]);
+  const pushed = inbound.push([event]);
+  await vi.waitFor(() => expect(received).toBe(1));
+  expect(await countStaged()).toBe(0);
+  inbound.rooms.world.advance(2_000);
+  expect(await pushed).toEqual({ [event.pdu.eventId]: {} });
+  expect(await countStaged()).toBe(1);
+  release();
+  await vi.waitFor(async () => expect(await countStaged()).toBe(0));
+});
+
+test('H3: an event that we cannot bear keeps the others of its lane back for a while, not for ever', async () => {
+  const errors: string[] = [];
+  let poison = '';
+  const inbound = await start({
+    onError: (message) => errors.push(message),
+    onReceive: (events) => {
+      if (events.some(({ pdu }) => pdu.eventId === poison)) throw new Error('our fault');
+    },
+  });
+  const end = await inbound.end();
+  const events = ['a', 'b', 'c'].map((body) => inbound.event([end], { content: { body } }));
+  poison = idAt(events, 1).pdu.eventId;
+  const answer = Object.fromEntries(idsOf(events).map((id) => [id, {}]));
+  expect(await inbound.push(events)).toEqual(answer);
+  await vi.waitFor(async () => {
+    inbound.rooms.world.advance(30_000);
+    expect(inbound.calls.flat().sort()).toEqual(idsOf([idAt(events, 0), idAt(events, 2)]).sort());
+  });
+  await vi.waitFor(async () => {
+    inbound.rooms.world.advance(1_800_000);
+    expect(await countStaged()).toBe(0);
+  }, 10_000);
+  expect(errors.length).toBeGreaterThan(2);
+  const lines = inbound.logged.filter(([message]) => message === 'Events of another server were refused');
+  expect(lines.map(([, fields]) => fields?.refusals)).toEqual([
+    [{ eventId: poison, reason: 'It could not be processed.' }],
+  ]);
+});
