@@ -2,6 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import { trustedPdu } from '@limpet/protocol/parse-pdu';
 import type { StagedEventRow } from '../../storage/queries/staged-events.ts';
+import { Turns } from '../accounts/turns.ts';
 import type { ReceivedEvent } from '../rooms/received-event.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import { verifyReceived } from '../rooms/verify-received.ts';
@@ -39,6 +40,7 @@ interface LaneBatch {
 export class LaneRunner {
   readonly #parts: InboundParts;
   readonly #stuck = new StuckEvents();
+  readonly #askingTurns = new Turns();
   /** Lanes where something failed. */
   readonly #careful = new Set<string>();
 
@@ -180,7 +182,7 @@ export class LaneRunner {
     return {
       room,
       servers: [lane.origin, ...rotated].slice(0, MAX_SERVERS),
-      remote: new RemoteEvents(remoteServers, { log: platform.log, signal }),
+      remote: new RemoteEvents(remoteServers, { log: platform.log, signal, turns: this.#askingTurns }),
       known: new KnownEvents(storage, room),
       keys,
       storage,

@@ -1,11 +1,15 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import type { Log } from '../../platform/log.ts';
+import type { Turns } from '../accounts/turns.ts';
 import { type RemoteRequest, RemoteServerError, type RemoteServers } from '../remote-servers/remote-servers.ts';
 
 const REQUEST_TIMEOUT_MS = 20_000;
 /** A state by its IDs: some 400,000 of them. */
 const MAX_STATE_IDS_BYTES = 20 * 1024 * 1024;
-/** A state with all its events, and an auth chain; what is larger is fetched event by event, or not at all. */
+/**
+ * A state with all its events, or an auth chain; what is larger is not taken. A server is asked for one of these at a
+ * time, since this is what a hostile one could make us keep in memory.
+ */
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
 
 /** Which events lie between what is here and what is known to exist. */
@@ -33,11 +37,13 @@ export class RemoteEvents {
   readonly #remoteServers: RemoteServers;
   readonly #log: Log;
   readonly #signal: AbortSignal;
+  readonly #turns: Turns;
 
-  constructor(remoteServers: RemoteServers, { log, signal }: { log: Log; signal: AbortSignal }) {
+  constructor(remoteServers: RemoteServers, { log, signal, turns }: { log: Log; signal: AbortSignal; turns: Turns }) {
     this.#remoteServers = remoteServers;
     this.#log = log;
     this.#signal = signal;
+    this.#turns = turns;
   }
 
   /** `undefined` when the server did not answer. */
@@ -55,7 +61,7 @@ export class RemoteEvents {
 
   async authChain(server: string, roomId: string, eventId: string): Promise<JsonObject[]> {
     const path = `/_matrix/federation/v1/event_auth/${encodeURIComponent(roomId)}/${encodeURIComponent(eventId)}`;
-    return objectsIn((await this.#ask(server, { method: 'GET', path, maxBytes: MAX_STATE_BYTES }))?.auth_chain);
+    return objectsIn((await this.#askMuch(server, { method: 'GET', path }))?.auth_chain);
   }
 
   async stateIds(server: string, roomId: string, eventId: string): Promise<RemoteStateIds | undefined> {
@@ -70,8 +76,12 @@ export class RemoteEvents {
   async stateEvents(server: string, roomId: string, eventId: string): Promise<JsonObject[]> {
     const path = `/_matrix/federation/v1/state/${encodeURIComponent(roomId)}`;
     const query = { event_id: eventId };
-    const answer = await this.#ask(server, { method: 'GET', path, query, maxBytes: MAX_STATE_BYTES });
+    const answer = await this.#askMuch(server, { method: 'GET', path, query });
     return [...objectsIn(answer?.auth_chain), ...objectsIn(answer?.pdus)];
+  }
+
+  #askMuch(server: string, request: RemoteRequest): Promise<JsonObject | undefined> {
+    return this.#turns.run(server, () => this.#ask(server, { ...request, maxBytes: MAX_STATE_BYTES }));
   }
 
   async #ask(server: string, request: RemoteRequest): Promise<JsonObject | undefined> {

@@ -1,5 +1,6 @@
 import type { Pdu } from '@limpet/protocol/pdu';
 import { selectExtremityIds } from '../../storage/queries/event-presence.ts';
+import type { ReceivedEvent } from '../rooms/received-event.ts';
 import { type EventPool, type Fetching, pdusOf, verifyFetched } from './fetching.ts';
 import { missingPrevEvents, restsOn } from './missing-events.ts';
 
@@ -7,6 +8,8 @@ import { missingPrevEvents, restsOn } from './missing-events.ts';
 const MAX_ROUNDS = 50;
 /** Events that one walk brings; a gap that is wider is left to the state at its end. */
 const MAX_WALKED = 1_000;
+/** The same in characters of JSON: a thousand of the largest events would be too much to keep in memory. */
+const MAX_WALKED_CHARACTERS = 16 * 1024 * 1024;
 /** Asked for at once; many servers give 20 whatever they are asked for. */
 const EVENTS_PER_ROUND = 100;
 /** Events named in one request, of both kinds. */
@@ -20,15 +23,19 @@ const MAX_NAMED = 20;
  */
 export async function walkMissingEvents(pool: EventPool, fetching: Fetching): Promise<void> {
   const servers = [...fetching.servers];
-  const size = pool.size;
+  const before = pool.size;
+  let characters = 0;
   await fetching.known.look(restsOn(pdusOf(pool).values()));
-  for (let round = 0; round < MAX_ROUNDS && pool.size - size < MAX_WALKED; round++) {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    if (pool.size - before >= MAX_WALKED || characters >= MAX_WALKED_CHARACTERS) return;
     const missing = missingPrevEvents(pdusOf(pool), fetching.known);
     const [server] = servers;
     if (missing.size === 0 || server === undefined) return;
     const staged = await fetching.stagedByIds([...missing]);
     const found = staged.length > 0 ? poolOf(staged) : await ask(server, pool, { missing, fetching });
-    if ((await addWanted(pool, found, { missing, fetching })) === 0) servers.shift();
+    const added = await addWanted(pool, found, { missing, fetching });
+    characters += added.reduce((sum, event) => sum + event.canonicalJson.length, 0);
+    if (added.length === 0) servers.shift();
   }
 }
 
@@ -62,17 +69,21 @@ function latestEvents(pool: ReadonlyMap<string, Pdu>, missing: ReadonlySet<strin
     .map(({ eventId }) => eventId);
 }
 
-/** Takes of an answer what the pool rests on, and nothing else. How many that are. */
-async function addWanted(pool: EventPool, found: EventPool, { missing, fetching: { known } }: Walk): Promise<number> {
+/** Takes of an answer what the pool rests on, and nothing else; what that is. */
+async function addWanted(
+  pool: EventPool,
+  found: EventPool,
+  { missing, fetching: { known } }: Walk,
+): Promise<ReceivedEvent[]> {
   await known.look([...found.keys(), ...restsOn(pdusOf(found).values())]);
   const wanted = [...missing];
-  let added = 0;
+  const added: ReceivedEvent[] = [];
   // Grows while it is walked.
   for (const eventId of wanted) {
     const event = found.get(eventId);
     if (event === undefined || pool.has(eventId)) continue;
     pool.set(eventId, event);
-    added++;
+    added.push(event);
     wanted.push(...event.pdu.prevEvents.filter((prev) => !known.isPlaced(prev)));
   }
   return added;
