@@ -236,3 +236,15 @@ test('what the server that sent an event does not have, others in the room are a
   expect(near.asked.filter((asked) => asked.startsWith('POST'))).toEqual(['POST get_missing_events']);
   expect(count('GET state_ids')).toBe(0);
 });
+
+test('E3: events behind several gaps that cannot be walked are seen in one step', async () => {
+  const { far, push, alice, client, roomId } = await start();
+  const syncing = client(alice);
+  await syncing.sync();
+  far.lie('get_missing_events', () => ({ status: 200, body: { events: [] } }));
+  const waiting = syncing.sync({ timeoutMs: 30_000 });
+  const said = say(9).filter((_pdu, n) => n % 3 === 2);
+  await push(said);
+  expect((await waiting).timelineIds(roomId)).toEqual(idsOf(said));
+  expect(count('GET state_ids')).toBe(3);
+});

@@ -32,7 +32,8 @@ export interface TestInbound {
   readonly inbound: FederationInbound;
   /** What the room got, a list for each call. */
   readonly calls: readonly (readonly string[])[];
-  readonly states: readonly (readonly string[] | undefined)[];
+  /** The states that it was told, of all events. */
+  readonly states: readonly (readonly string[])[];
   readonly asked: readonly string[];
   readonly logged: readonly [string, LogFields | undefined][];
   /** An event of `@bob:evil` unless told otherwise, signed by the server `evil`, after these. */
@@ -153,7 +154,7 @@ function remoteServers(answer: RemoteAnswer, asked: string[]): RemoteServers {
 /** Keeps what rests on something that is there, and nothing else. */
 class FakeReceiver implements Pick<RoomReceiver, 'receive' | 'keepOutliers'> {
   readonly calls: string[][] = [];
-  readonly states: (readonly string[] | undefined)[] = [];
+  readonly states: (readonly string[])[] = [];
   readonly #storage: Storage;
   readonly #room: RoomRecord;
   readonly #options: TestInboundOptions;
@@ -164,10 +165,10 @@ class FakeReceiver implements Pick<RoomReceiver, 'receive' | 'keepOutliers'> {
     this.#options = options;
   }
 
-  async receive(_roomId: string, events: readonly ReceivedEvent[], { stateBefore }: ReceiveOptions = {}) {
+  async receive(_roomId: string, events: readonly ReceivedEvent[], { statesBefore }: ReceiveOptions = {}) {
     await this.#options.onReceive?.(events);
     this.calls.push(events.map(({ pdu }) => pdu.eventId));
-    this.states.push(stateBefore);
+    this.states.push(...(statesBefore?.values() ?? []));
     await this.#keep(events, 1);
     return events.map(({ refusedBecause: reason }): Reception => {
       return reason === undefined ? { outcome: 'accepted' } : { outcome: 'soft-failed', reason };

@@ -24,14 +24,14 @@ export type PlaceOutcome =
 
 /**
  * Brings events of one room into it, with whatever they rest on that is not here: missing events are walked back to,
- * then what authorizes them is fetched, then the state where a gap stays. What has no gap is received in one call (E3),
- * and so is all that goes with one fetched state.
+ * then what authorizes them is fetched, then the state where a gap stays. What can be received then is so in one call
+ * (E3).
  */
 export async function placeEvents(
   events: readonly ReceivedEvent[],
   parts: PlacingParts,
 ): Promise<ReadonlyMap<string, PlaceOutcome>> {
-  const { fetching, receiver } = parts;
+  const { fetching } = parts;
   const pool: EventPool = new Map(events.map((event) => [event.pdu.eventId, event]));
   await walkMissingEvents(pool, fetching);
   await keepOutliers(await fetchAuthEvents(pool, fetching), parts);
@@ -43,7 +43,7 @@ export async function placeEvents(
     await keepOutliers(state.outliers, parts);
     states.set(eventId, state);
   }
-  return new Placing(pool, receiver, parts).placeAll(states);
+  return new Placing(pool, parts).placeAll(states);
 }
 
 async function keepOutliers(outliers: EventPool, { receiver, fetching }: PlacingParts): Promise<void> {
@@ -64,56 +64,33 @@ function gapsOf(pool: EventPool, { known }: Fetching): string[] {
 /** Step 4: receives what can be, and says of the rest what it waits for. */
 class Placing {
   readonly #pool: EventPool;
-  readonly #receiver: RoomReceiver;
   readonly #parts: PlacingParts;
   readonly #outcomes = new Map<string, PlaceOutcome>();
 
-  constructor(pool: EventPool, receiver: RoomReceiver, parts: PlacingParts) {
+  constructor(pool: EventPool, parts: PlacingParts) {
     this.#pool = pool;
-    this.#receiver = receiver;
     this.#parts = parts;
   }
 
   async placeAll(states: ReadonlyMap<string, FetchedState>): Promise<ReadonlyMap<string, PlaceOutcome>> {
+    const { known } = this.#parts.fetching;
     const { ordered, circular } = orderEvents([...pdusOf(this.#pool).values()]);
     for (const { eventId } of circular) this.#outcomes.set(eventId, CIRCULAR);
-    let waiting = await this.#receiveReady(ordered);
-    for (const [eventId, { ids }] of states) {
-      if (waiting.some((pdu) => pdu.eventId === eventId)) waiting = await this.#receiveReady(waiting, { eventId, ids });
-    }
+    const { ready, waiting } = splitReady(ordered, known, new Set(states.keys()));
+    const statesBefore = [...states].map(([eventId, { ids }]) => {
+      return [eventId, ids.state.filter((one) => known.isUsableState(one))] as const;
+    });
+    await this.#receive(ready, new Map(statesBefore));
     for (const pdu of waiting) this.#outcomes.set(pdu.eventId, this.#waiting(pdu));
     return this.#outcomes;
   }
 
-  /** Gives those that have to wait. */
-  async #receiveReady(
-    ordered: readonly Placed[],
-    gap?: { readonly eventId: string; readonly ids: FetchedState['ids'] },
-  ): Promise<readonly Placed[]> {
-    const { known } = this.#parts.fetching;
-    const withState = new Set(gap === undefined ? [] : [gap.eventId]);
-    // The one whose state is given has to be the first.
-    const sorted = ordered.toSorted(
-      (one, other) => Number(withState.has(other.eventId)) - Number(withState.has(one.eventId)),
-    );
-    const here = {
-      isPlaced: (eventId: string) => known.isPlaced(eventId) || this.#isDone(eventId),
-      isHere: (eventId: string) => known.isHere(eventId) || this.#isDone(eventId),
-    };
-    const { ready, waiting } = splitReady(sorted, here, withState);
-    if (gap !== undefined && ready[0]?.eventId !== gap.eventId) return ordered;
-    const stateBefore = gap?.ids.state.filter((eventId) => known.isUsableState(eventId));
-    await this.#receive(ready, stateBefore);
-    return waiting;
-  }
-
-  async #receive(ready: readonly Placed[], stateBefore: readonly string[] | undefined): Promise<void> {
+  async #receive(ready: readonly Placed[], statesBefore: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const received = ready.flatMap(({ eventId }) => this.#pool.get(eventId) ?? []);
     if (received.length === 0) return;
     const events = await this.#parts.applyPolicy(received);
     const { roomId } = this.#parts.fetching.room;
-    const options = stateBefore === undefined ? {} : { stateBefore };
-    const receptions = await this.#receiver.receive(roomId, events, options);
+    const receptions = await this.#parts.receiver.receive(roomId, events, { statesBefore });
     for (const [index, reception] of receptions.entries()) {
       const eventId = events[index]?.pdu.eventId;
       if (eventId !== undefined) this.#outcomes.set(eventId, reception);

@@ -48,6 +48,8 @@ export interface ReceiveOptions {
    * events are here, as outliers at least.
    */
   readonly stateBefore?: readonly string[];
+  /** The same for any of the events, by its ID. */
+  readonly statesBefore?: ReadonlyMap<string, readonly string[]>;
   /** The events were handed to this server alone, which has to tell the others: `send_join` and its like. */
   readonly isToBeSent?: boolean;
 }

@@ -224,8 +224,8 @@ export class Receiver implements RoomReceiver, RoomWatcher {
     await planning.prepare(events, this.#inMemory(draft, events));
     const receptions: Reception[] = [];
     for (const [index, event] of events.entries()) {
-      const given =
-        index === 0 && options.stateBefore !== undefined ? await this.#given(draft, options.stateBefore) : undefined;
+      const told = options.statesBefore?.get(event.pdu.eventId) ?? (index === 0 ? options.stateBefore : undefined);
+      const given = told === undefined ? undefined : await this.#given(draft, told);
       if (given?.isComplete === false) {
         receptions.push({ outcome: 'missing', authEvents: given.missing, prevEvents: [] });
         continue;
