@@ -29,9 +29,9 @@ export class UsersOfServers {
     this.#storage = storage;
     storage.stream.follow((changes) => {
       for (const change of changes) {
-        if (change.kind !== 'membership') continue;
-        this.#found.delete(keyOf(change.roomId, serverNameOf(change.userId) ?? ''));
-        this.#changes++;
+        if (change.kind === 'membership') this.#forget(change.roomId, serverNameOf(change.userId) ?? '');
+        // A room that is entered over another server brings its members all at once, and tells of their servers alone.
+        else if (change.kind === 'room-server') this.#forget(change.roomId, change.serverName);
       }
     });
   }
@@ -53,6 +53,11 @@ export class UsersOfServers {
   /** Whether a user of the server is joined to the room. */
   async isAnyJoined(room: RoomRecord, serverName: string): Promise<boolean> {
     return (await this.of(room, serverName)).some(({ membership }) => membership === 'join');
+  }
+
+  #forget(roomId: string, serverName: string): void {
+    this.#found.delete(keyOf(roomId, serverName));
+    this.#changes++;
   }
 }
 
