@@ -19,6 +19,7 @@ import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
 import { backfillRoutes } from './http/federation-api/backfill.ts';
 import { federationEventRoutes } from './http/federation-api/events.ts';
 import { invitingRoutes } from './http/federation-api/inviting.ts';
+import { federationMediaRoutes } from './http/federation-api/media.ts';
 import { federationMembershipRoutes } from './http/federation-api/memberships.ts';
 import { openIdUserRoutes } from './http/federation-api/openid.ts';
 import { policyRoutes } from './http/federation-api/policy.ts';
@@ -31,7 +32,7 @@ import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
 import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
 import type { Route } from './http/route.ts';
-import type { Clock } from './platform/clock.ts';
+import type { Platform } from './platform/platform.ts';
 import { composeServices, type ServiceParts, type Services, stopServices } from './services.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -79,9 +80,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
     heardFrom: services.remoteServers.heardFrom,
   };
   const routesServed = (serves: ListenerConfig['serves']): Route[] =>
-    serves.flatMap((api) =>
-      routesOf(api, { config, services, rateLimits, storage: parts.storage, clock: platform.clock }),
-    );
+    serves.flatMap((api) => routesOf(api, { config, services, rateLimits, storage: parts.storage, platform }));
   const apps: FastifyInstance[] = [];
   let everything: FastifyInstance | undefined;
 
@@ -132,7 +131,7 @@ interface RouteParts {
   readonly services: Services;
   readonly rateLimits: RateLimits;
   readonly storage: Storage;
-  readonly clock: Clock;
+  readonly platform: Platform;
 }
 
 /** All routes of one of the two APIs. A chapter of the specification has a file; it is added here. */
@@ -159,9 +158,11 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
 }
 
 /** What other servers ask. Nothing of it is there when federation is off. */
-function federationRoutes({ config, services, clock }: RouteParts): Route[] {
+function federationRoutes({ config, services, platform }: RouteParts): Route[] {
   const { accounts, remoteServers, resident, federationInbound } = services;
-  const events = { resident, serverName: config.serverName, clock };
+  const { serverName } = config;
+  const { clock, random } = platform;
+  const events = { resident, serverName, clock };
   return [
     ...federationInformationRoutes(config),
     ...serverKeysRoutes(remoteServers),
@@ -174,5 +175,6 @@ function federationRoutes({ config, services, clock }: RouteParts): Route[] {
     ...publicRoomRoutes(resident),
     ...transactionRoutes(federationInbound),
     ...policyRoutes(),
+    ...federationMediaRoutes({ media: services.media, serverName, random }),
   ];
 }

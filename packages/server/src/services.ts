@@ -99,7 +99,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const reading = composeReading(parts, { accounts, events, state, memberships, rooms });
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });
   const encryption = new Encryption({ storage, platform, serverName });
-  const media = createMedia(parts);
+  const media = createMedia({ ...parts, remoteServers });
   const stickySweeper = createStickySweeper(platform, storage, stickyRooms);
   await stickyRooms.load(storage, platform.clock.nowMs());
   await ephemeral.start();

@@ -37,11 +37,11 @@ export function thumbnailAnswer(asked: AskedMedia, thumbnail: Thumbnail): Promis
 }
 
 /** Thumbnails have the few types that their service makes. */
-function thumbnailName({ contentType }: Thumbnail): string {
+export function thumbnailName({ contentType }: Thumbnail): string {
   return `thumbnail.${contentType.slice(contentType.indexOf('/') + 1)}`;
 }
 
-async function contentOf(blobStore: BlobStore, blob: BlobName): Promise<StreamedBytes> {
+export async function contentOf(blobStore: BlobStore, blob: BlobName): Promise<StreamedBytes> {
   const stored = await blobStore.get(blob);
   if (stored === undefined) throw new Error(`The blob ${blob} is missing`);
   return new StreamedBytes(stored.sizeBytes, () => stored.read());

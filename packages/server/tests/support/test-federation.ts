@@ -1,4 +1,5 @@
 import { SEED_BYTES, type SigningKey, signingKeyFromSeed } from '@limpet/protocol/signing';
+import type { BlobStore } from '../../src/platform/blob-store.ts';
 import {
   OutboundFailure,
   type OutboundHttp,
@@ -35,7 +36,7 @@ export async function createTestFederation(
   const members = new Map<string, Member>();
   let starts = 0;
 
-  async function open(name: string, storage: Storage): Promise<TestServer> {
+  async function open(name: string, storage: Storage, blobStore?: BlobStore): Promise<TestServer> {
     starts++;
     const own = options.serverOptions?.[name] ?? {};
     const config = { ...options.config, ...own.config };
@@ -44,6 +45,7 @@ export async function createTestFederation(
       ...own,
       config: { ...config, server_name: name, federation },
       storage,
+      ...(blobStore === undefined ? {} : { blobStore }),
       // A server that starts again keeps its key, and what it makes up from then on is new.
       signingKey: signingKeyOf(name),
       seed: numberOf(name) + starts,
@@ -74,8 +76,8 @@ export async function createTestFederation(
   }
 
   async function resume(name: string): Promise<TestServer> {
-    const { storage } = member(name);
-    const server = await open(name, storage);
+    const { storage, server: before } = member(name);
+    const server = await open(name, storage, before.blobStore);
     members.set(name, { storage, server });
     for (const other of others(name)) forgetFailures(other, name);
     return server;

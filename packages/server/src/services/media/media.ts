@@ -2,6 +2,7 @@ import type { Config } from '../../config.ts';
 import type { BlobStore } from '../../platform/blob-store.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { RemoteDownloads } from '../remote-servers/remote-downloads.ts';
 import { BlobKeeper } from './blob-keeper.ts';
 import { MediaFinder } from './media-finder.ts';
 import { MediaSweeper } from './media-sweeper.ts';
@@ -15,6 +16,7 @@ export interface MediaParts {
   readonly platform: Platform;
   readonly blobStore: BlobStore;
   readonly config: Config;
+  readonly remoteServers: RemoteDownloads;
 }
 
 /** The content repository: what users upload, and what they get of other servers. */
@@ -27,15 +29,17 @@ export interface Media {
   stop(): Promise<void>;
 }
 
-export function createMedia({ storage, platform, blobStore, config }: MediaParts): Media {
+export function createMedia({ storage, platform, blobStore, config, remoteServers: remote }: MediaParts): Media {
   const { serverName } = config;
   const keeper = new BlobKeeper({ storage, blobStore, platform });
   const waiters = new MediaWaiters(platform.timers);
   const isFrozen = !config.media.legacyDownload;
+  const { maxRemoteBytes: maxBytes } = config.media;
+  const remoteMedia = new RemoteMedia({ storage, platform, remote, keeper, maxBytes, isFrozen });
   const sweeper = new MediaSweeper({ storage, platform, keeper, copyDays: config.media.remoteDays });
   return {
     uploads: new Uploads({ storage, platform, serverName, keeper, waiters, isFrozen }),
-    finder: new MediaFinder({ storage, platform, serverName, waiters, remote: new RemoteMedia() }),
+    finder: new MediaFinder({ storage, platform, serverName, waiters, remote: remoteMedia }),
     thumbnails: new Thumbnails({ storage, platform, blobStore, keeper }),
     blobStore,
     start: () => sweeper.start(),

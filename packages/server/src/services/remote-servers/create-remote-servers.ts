@@ -8,6 +8,7 @@ import { KeyFetcher } from './key-fetcher.ts';
 import { KeyNotary } from './key-notary.ts';
 import { OwnKeys } from './own-keys.ts';
 import { RecentFailures } from './recent-failures.ts';
+import type { RemoteDownloads } from './remote-downloads.ts';
 import { RemoteRequests } from './remote-requests.ts';
 import { RemoteServerKeys } from './remote-server-keys.ts';
 import type { RemoteServers } from './remote-servers.ts';
@@ -20,7 +21,7 @@ export interface RemoteServersParts {
 }
 
 /** What the server has besides: what it says of keys, and who is there. */
-export interface RemoteServersService extends RemoteServers {
+export interface RemoteServersService extends RemoteServers, RemoteDownloads {
   readonly ownKeys: OwnKeys;
   readonly notary: KeyNotary;
   /** To be told of each request that this server signed. What was remembered of its failures is forgotten. */
@@ -63,6 +64,7 @@ export function createRemoteServers(parts: RemoteServersParts): RemoteServersSer
     keys,
     notary: new KeyNotary({ serverName, signingKey, ownKeys, keys, clock }),
     request: (destination, request) => requests.send(destination, request, true),
+    download: (destination, request) => requests.download(destination, request),
     heardFrom(name) {
       failures.forget(name);
       heardServers.tell(name);

@@ -9,14 +9,19 @@ const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
 
 /** The JSON of a 200. @throws RemoteServerError for any other status, and for what is no JSON. */
 export function readAnswer(destination: string, response: OutboundResponse): JsonValue {
-  if (response.status !== 200) {
-    throw refusal(destination, response);
-  }
-  const parsed = parseJsonBytes(response.body, parseEventJson);
+  const parsed = parseJsonBytes(checkStatus(destination, response).body, parseEventJson);
   if (parsed.fault !== undefined) {
     throw new RemoteServerError(destination, 'bad-answer', `${destination} answered 200 with ${FAULTS[parsed.fault]}`);
   }
   return parsed.value;
+}
+
+/** The answer, where it is a 200. @throws RemoteServerError for any other status. */
+export function checkStatus(destination: string, response: OutboundResponse): OutboundResponse {
+  if (response.status !== 200) {
+    throw refusal(destination, response);
+  }
+  return response;
 }
 
 const FAULTS: Readonly<Record<JsonFault, string>> = {

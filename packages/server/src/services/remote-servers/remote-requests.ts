@@ -5,8 +5,9 @@ import { type SigningKey, signText } from '@limpet/protocol/signing';
 import { formatXMatrix } from '@limpet/protocol/x-matrix';
 import { OutboundFailure, type OutboundHttp, type OutboundResponse } from '../../platform/outbound-http.ts';
 import type { HeardServers } from './heard-servers.ts';
-import { readAnswer } from './read-answer.ts';
+import { checkStatus, readAnswer } from './read-answer.ts';
 import type { RecentFailures } from './recent-failures.ts';
+import type { RemoteDownload } from './remote-downloads.ts';
 import { type RemoteRequest, RemoteServerError } from './remote-servers.ts';
 import type { ServerRoute, ServerRoutes } from './server-routes.ts';
 
@@ -37,6 +38,20 @@ export class RemoteRequests {
 
   /** @throws RemoteServerError */
   async send(destination: string, request: RemoteRequest, isSigned: boolean): Promise<JsonValue> {
+    const prepared = this.#prepare(destination, request, isSigned);
+    return readAnswer(destination, await this.#exchange(destination, prepared, request.asksAfterFailure));
+  }
+
+  /** @throws RemoteServerError */
+  async download(destination: string, request: RemoteDownload): Promise<OutboundResponse> {
+    const { isSigned, maxRedirects, ...rest } = request;
+    const prepared = this.#prepare(destination, { ...rest, method: 'GET' }, isSigned);
+    const headers = { ...prepared.headers, accept: '*/*' };
+    const download = { ...prepared, headers, maxRedirects, isDownload: true };
+    return checkStatus(destination, await this.#exchange(destination, download));
+  }
+
+  async #exchange(destination: string, request: PreparedRequest, asksAfterFailure = false): Promise<OutboundResponse> {
     const { serverName, isEnabled } = this.#parts;
     if (!isEnabled) {
       throw new RemoteServerError(destination, 'unreachable', 'Federation is switched off in the configuration.');
@@ -44,15 +59,15 @@ export class RemoteRequests {
     if (destination === serverName) {
       throw new RemoteServerError(destination, 'unreachable', 'A server sends no requests to itself.');
     }
-    const reasonToWait = request.asksAfterFailure ? undefined : this.#parts.failures.reasonToWait(destination);
+    const reasonToWait = asksAfterFailure ? undefined : this.#parts.failures.reasonToWait(destination);
     if (reasonToWait !== undefined) {
       throw new RemoteServerError(destination, 'unreachable', `${reasonToWait} (tried a moment ago)`);
     }
-    const response = await this.#onSomeRoute(destination, this.#prepare(destination, request, isSigned));
+    const response = await this.#onSomeRoute(destination, request);
     if (this.#parts.failures.forget(destination)) {
       this.#parts.heardServers.tell(destination);
     }
-    return readAnswer(destination, response);
+    return response;
   }
 
   #prepare(destination: string, request: RemoteRequest, isSigned: boolean): PreparedRequest {
@@ -95,15 +110,19 @@ export class RemoteRequests {
   }
 
   /** What says something of the server, and not only of this request. */
-  #remember(error: RemoteServerError, failure: OutboundFailure | undefined, { timeoutMs }: PreparedRequest): void {
-    const isTelling = failure?.kind === 'timeout' ? timeoutMs >= TELLING_TIMEOUT_MS : failure?.kind !== 'aborted';
+  #remember(error: RemoteServerError, failure: OutboundFailure | undefined, request: PreparedRequest): void {
+    const isLong = request.timeoutMs >= TELLING_TIMEOUT_MS && !request.isDownload;
+    const isTelling = failure?.kind === 'timeout' ? isLong : failure?.kind !== 'aborted';
     if (error.kind === 'unreachable' && isTelling) {
       this.#parts.failures.add(error.destination, error.message);
       this.#parts.routes.failed(error.destination);
     }
   }
 
-  #onRoute({ origin, host }: ServerRoute, { uri, ...request }: PreparedRequest): Promise<OutboundResponse> {
+  #onRoute(
+    { origin, host }: ServerRoute,
+    { uri, isDownload: _isDownload, ...request }: PreparedRequest,
+  ): Promise<OutboundResponse> {
     return this.#parts.outboundHttp.send({ ...request, url: `${origin}${uri}`, host });
   }
 }
@@ -116,6 +135,9 @@ interface PreparedRequest {
   readonly timeoutMs: number;
   readonly maxBytes: number;
   readonly signal: AbortSignal | undefined;
+  readonly maxRedirects?: number | undefined;
+  /** It may be large, and take long for no fault of the server. */
+  readonly isDownload?: boolean;
 }
 
 /** After a timeout there is no time left for another way. */
