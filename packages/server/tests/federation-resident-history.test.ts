@@ -325,6 +325,36 @@ describe('get_missing_events', () => {
   });
 });
 
+describe('a soft-failed event', () => {
+  test('is given where it is asked for, or another one rests on it, and nowhere else', async () => {
+    const roomId = await createRoom();
+    await shake('join', roomId);
+    const made = (await far.ask('GET', makePath('join', roomId, far.userId('eve')))).body;
+    await world.home.ok('POST', `/_matrix/client/v3/rooms/${roomId}/ban`, {
+      token: alice.accessToken,
+      body: { user_id: far.userId('eve') },
+    });
+    const evading = far.complete(made).pdu;
+    const sent = await far.outcome('PUT', sendPath('join', roomId, evading.eventId), evading.json);
+    expect(sent).toEqual([403, 'M_FORBIDDEN']);
+    expect((await far.ask('GET', eventPath(evading.eventId))).status).toBe(200);
+    const latest = await say(roomId, 'latest');
+    expect(idsOf(await backfill(roomId, [latest], 100))).not.toContain(evading.eventId);
+    expect(idsOf(await missing(roomId, { latest_events: [latest], limit: 50 }))).not.toContain(evading.eventId);
+    // Another server did not see the ban yet, and goes on from there.
+    const leave = (await far.ask('GET', makePath('leave', roomId, far.userId('bob')))).body;
+    const draft = { type: 'm.room.message', stateKey: undefined, content: { body: 'after' } };
+    const built = far.complete(leave, { ...draft, prevEvents: [evading.eventId] });
+    const { receiver } = world.home.server.services.rooms;
+    const [reception] = await receiver.receive(roomId, [{ ...built, receivedTs: 1 }]);
+    expect(reception).toEqual({ outcome: 'accepted' });
+    const { eventId } = built.pdu;
+    expect(idsOf(await backfill(roomId, [eventId], 2))).toEqual([eventId, evading.eventId]);
+    expect(idsOf(await missing(roomId, { latest_events: [eventId], limit: 1 }))).toEqual([evading.eventId]);
+    expect((await far.ask('GET', roomPath('state_ids', roomId, atEvent(evading.eventId)))).status).toBe(200);
+  });
+});
+
 describe('timestamp_to_event', () => {
   test('finds the closest event after a time, or before it', async () => {
     const roomId = await createRoom();

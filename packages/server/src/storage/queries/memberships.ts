@@ -106,7 +106,7 @@ export const selectUsersOfServer = defineStatement<
   { user_id: string; membership: string }
 >(
   `select user_id, membership from memberships where room_nid = :roomNid and user_id like :ending
-   order by case when joined_position is null then 1 else 0 end, joined_position, user_id limit :limit`,
+   order by case when membership = 'join' then 0 else 1 end, coalesce(joined_position, 0), user_id limit :limit`,
 );
 
 /** Of users of other servers: those whose ID is not like `ownServer`. */
