@@ -3,6 +3,7 @@ import manifest from '../package.json' with { type: 'json' };
 import type { AdminCommands } from './command-line/admin-commands.ts';
 import { type Actions, EXIT_USAGE, runProgram } from './command-line/create-program.ts';
 import { createFederationActions } from './command-line/federation-actions.ts';
+import { createKeyActions } from './command-line/key-actions.ts';
 import { readCertificateAuthorities, readConfigFile, readTlsFiles } from './command-line/read-config-file.ts';
 import { createUserActions } from './command-line/user-actions.ts';
 import { ConfigError } from './config/config-error.ts';
@@ -68,6 +69,11 @@ const actions: Actions = {
   },
   ...createUserActions({ terminal, random: nodeRandom, withCommands }),
   ...createFederationActions({ terminal, nowMs: () => nodeClock.nowMs(), withCommands }),
+  ...createKeyActions({
+    terminal,
+    platform: { clock: nodeClock, random: nodeRandom },
+    readConfig: (file) => readConfigFile(file, process.cwd()),
+  }),
 };
 
 async function withCommands<T>(file: string | undefined, use: (commands: AdminCommands) => Promise<T>): Promise<T> {

@@ -3,6 +3,7 @@ import type { SigningKey } from '@limpet/protocol/signing';
 import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
 import type { Config } from './config.ts';
 import type { BlobStore } from './platform/blob-store.ts';
+import type { OldKey } from './platform/key-file.ts';
 import type { Platform } from './platform/platform.ts';
 import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
@@ -60,6 +61,8 @@ export interface ServiceParts {
   readonly blobStore: BlobStore;
   /** Signs what the server says: events, and requests to other servers. */
   readonly signingKey: SigningKey;
+  /** Keys that signed before, the newest first. */
+  readonly oldKeys?: readonly OldKey[];
   /** What a password hash costs; tests make it cheap. */
   readonly passwordCost?: PasswordCost;
 }

@@ -297,6 +297,31 @@ describe('limpet user', () => {
   });
 });
 
+describe('limpet key rotate', () => {
+  test('refuses while the server runs; afterwards the server publishes the old key as such', async () => {
+    const directory = temporaryDirectory(ANY_PORT);
+    const keys = async (url: string) => (await fetch(`${url}/_matrix/key/v2/server`)).json() as Promise<PublishedKeys>;
+    const rotate = ['key', 'rotate', '--config', 'limpet.yaml'];
+    const first = await startServer(directory);
+    const before = await keys(first.url);
+    expect(await run(directory, rotate)).toMatchObject({ status: 1, errors: expect.stringContaining('Stop it') });
+    first.child.kill('SIGTERM');
+    await first.finished;
+    expect(await run(directory, rotate)).toMatchObject({ status: 0, errors: '' });
+    const second = await startServer(directory);
+    const after = await keys(second.url);
+    expect(Object.keys(after.old_verify_keys)).toEqual(Object.keys(before.verify_keys));
+    expect(Object.keys(after.verify_keys)).not.toEqual(Object.keys(before.verify_keys));
+    second.child.kill('SIGTERM');
+    await second.finished;
+  });
+});
+
+interface PublishedKeys {
+  readonly verify_keys: object;
+  readonly old_verify_keys: object;
+}
+
 describe('limpet', () => {
   test('config example is a good configuration', async () => {
     const directory = temporaryDirectory();

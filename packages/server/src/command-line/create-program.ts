@@ -1,10 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import type { DoctorActions } from './doctor/doctor-actions.ts';
 import type { FederationActions } from './federation-actions.ts';
+import type { KeyActions } from './key-actions.ts';
 import type { UserActions } from './user-actions.ts';
 
 /** What the commands do. Each gives the exit status. */
-export interface Actions extends UserActions, DoctorActions, FederationActions {
+export interface Actions extends UserActions, KeyActions, DoctorActions, FederationActions {
   serve(options: { config?: string }): Promise<number>;
   configExample(): Promise<number>;
   configDocument(): Promise<number>;
@@ -36,6 +37,7 @@ export async function runProgram(args: readonly string[], version: string, actio
     .addHelpText('after', GENERAL_EXAMPLES);
   addServe(program, run, actions);
   addUser(program.command('user').description('make and change accounts'), run, actions);
+  addKey(program.command('key').description('change the key that the server signs with'), run, actions);
   addDoctor(program, run, actions);
   addFederation(program.command('federation').description('see what waits for other servers'), run, actions);
   addConfig(program.command('config').description('show and check configurations'), run, actions);
@@ -68,6 +70,15 @@ function addServe(program: Command, run: Run, actions: Actions): void {
     .option(...CONFIG_OPTION)
     .addHelpText('after', '\nExample:\n  limpet serve --config limpet.yaml')
     .action(run((options) => actions.serve(options)));
+}
+
+function addKey(key: Command, run: Run, actions: Actions): void {
+  key
+    .command('rotate')
+    .description('make a new signing key; the old one is published as such. The server must be stopped')
+    .option(...CONFIG_OPTION)
+    .addHelpText('after', '\nExample:\n  limpet key rotate --config limpet.yaml')
+    .action(run((options) => actions.rotateKey(options)));
 }
 
 function addUser(user: Command, run: Run, actions: Actions): void {

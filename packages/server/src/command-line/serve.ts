@@ -34,7 +34,8 @@ export async function serve({ config, platform, terminal, tls, untilStopped }: S
   try {
     const signingKey = openSigningKey(nodeKeyFile(signingKeyPath(config)), platform.random);
     const blobStore = createNodeBlobStore(mediaPath(config));
-    const server = await createServer({ config, platform, storage, blobStore, signingKey, tls });
+    const { oldKeys } = signingKey;
+    const server = await createServer({ config, platform, storage, blobStore, signingKey, oldKeys, tls });
     let control: ControlSocket | undefined;
     try {
       const urls = await server.start();

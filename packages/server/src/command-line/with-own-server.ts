@@ -18,7 +18,8 @@ export async function withOwnServer<T>(
   try {
     const signingKey = openSigningKey(nodeKeyFile(signingKeyPath(config)), platform.random);
     const blobStore = createNodeBlobStore(mediaPath(config));
-    const server = await createServer({ config, platform, storage, blobStore, signingKey });
+    const { oldKeys } = signingKey;
+    const server = await createServer({ config, platform, storage, blobStore, signingKey, oldKeys });
     try {
       return await use(server.admin);
     } finally {

@@ -70,7 +70,7 @@ describe('a configuration', () => {
     expect([...config.federation.servers]).toEqual([['hs2', 'https://127.0.0.1:8449']]);
     expect(config.federation.keyNotaries).toEqual(['notary.example.org']);
     expect(config.federation.wellKnownServer).toBe('matrix.example.org:443');
-    expect(config.stickyEvents).toEqual({ enabled: true, eventsPerSync: 100, stableNames: false });
+    expect(config.stickyEvents).toMatchObject({ enabled: true, eventsPerSync: 100, stableNames: false });
     expect(config.registrationSharedSecret).toBe('secret');
   });
 

@@ -14,9 +14,10 @@ const CERTIFICATE = readFileSync(new URL('../../../tests/fixtures/localhost-cert
 
 const clock = { nowMs: () => NOW, monotonicMs: () => 0 };
 
-function keysOf(seed: number, name = 'hs.org', now = NOW): object {
-  const key = signingKeyFromSeed('ed25519:a', new Uint8Array(32).fill(seed));
-  return new OwnKeys(name, key, { ...clock, nowMs: () => now }).document();
+function keysOf(seed: number, serverName = 'hs.org', nowMs = NOW): object {
+  const signingKey = signingKeyFromSeed('ed25519:a', new Uint8Array(32).fill(seed));
+  const now = { ...clock, nowMs: () => nowMs };
+  return new OwnKeys({ serverName, signingKey, oldKeys: [], clock: now }).document();
 }
 
 const ROUTE = { origin: 'https://matrix.hs.org:443', host: 'matrix.hs.org' };

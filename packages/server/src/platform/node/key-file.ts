@@ -7,10 +7,14 @@ import type { KeyFile } from '../key-file.ts';
  * name, which then becomes the real one. Callers hold the lock of the data directory, so two never make it at once.
  */
 export function nodeKeyFile(path: string): KeyFile {
-  return { path, readOrCreate: (make) => (existsSync(path) ? readFileSync(path, 'utf8') : create(path, make())) };
+  return {
+    path,
+    readOrCreate: (make) => (existsSync(path) ? readFileSync(path, 'utf8') : write(path, make())),
+    replace: (text) => void write(path, text),
+  };
 }
 
-function create(path: string, text: string): string {
+function write(path: string, text: string): string {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.new`;
   const file = openSync(draft, 'w', 0o600);

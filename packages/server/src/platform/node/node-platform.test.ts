@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { openSigningKey } from '../key-file.ts';
+import { openSigningKey, rotateSigningKey } from '../key-file.ts';
 import { nodeKeyFile } from './key-file.ts';
 import { createNodeLog, type LogOptions } from './log.ts';
 import { nodeRandom } from './random.ts';
@@ -42,8 +42,25 @@ describe('the signing key', () => {
     expect(key.publicKeyBase64).toBe('XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI');
   });
 
+  test('is changed for a new one, and the old ones are remembered with their ends', () => {
+    const path = join(temporaryDirectory(), 'signing.key');
+    const file = nodeKeyFile(path);
+    const first = openSigningKey(file, nodeRandom);
+    const second = rotateSigningKey(file, nodeRandom, 1_000);
+    const third = rotateSigningKey(file, nodeRandom, 2_000);
+    expect(new Set([first.keyId, second.keyId, third.keyId]).size).toBe(3);
+    expect(third.oldKeys).toEqual([
+      { keyId: second.keyId, publicKeyBase64: second.publicKeyBase64, expiredTs: 2_000 },
+      { keyId: first.keyId, publicKeyBase64: first.publicKeyBase64, expiredTs: 1_000 },
+    ]);
+    expect(openSigningKey(file, nodeRandom)).toMatchObject({ keyId: third.keyId, oldKeys: third.oldKeys });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
   test.each([
     '',
+    'ed25519 a YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1\nold ed25519 b AAAA 1000',
+    'ed25519 a YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1\ned25519 b YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1',
     'ed25519 a',
     'rsa a YJDB',
     'ed25519 a YJDB',

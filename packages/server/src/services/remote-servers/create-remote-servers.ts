@@ -1,5 +1,6 @@
 import type { SigningKey } from '@limpet/protocol/signing';
 import type { Config } from '../../config.ts';
+import type { OldKey } from '../../platform/key-file.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { createServerRoutes } from './create-server-routes.ts';
@@ -18,6 +19,8 @@ export interface RemoteServersParts {
   readonly platform: Platform;
   readonly config: Config;
   readonly signingKey: SigningKey;
+  /** Keys that signed before, the newest first. */
+  readonly oldKeys?: readonly OldKey[];
 }
 
 /** What the server has besides: what it says of keys, and who is there. */
@@ -51,7 +54,7 @@ export function createRemoteServers(parts: RemoteServersParts): RemoteServersSer
     heardServers,
   });
   const fetcher = new KeyFetcher({ requests, platform, notaries: federation.keyNotaries });
-  const ownKeys = new OwnKeys(serverName, signingKey, clock);
+  const ownKeys = new OwnKeys({ serverName, signingKey, oldKeys: parts.oldKeys ?? [], clock });
   const keys = new RemoteServerKeys({ serverName, storage, platform, ownKeys, fetch: (name) => fetcher.fetch(name) });
 
   function forgetFailures(name: string): void {

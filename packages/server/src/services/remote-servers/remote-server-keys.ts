@@ -114,7 +114,7 @@ export class RemoteServerKeys implements ServerKeys {
   #inMemory(wanted: WantedKey): KeyObject | undefined {
     const { ownKeys, serverName, platform } = this.#parts;
     if (wanted.serverName === serverName) {
-      return ownKeys.find(wanted.keyId);
+      return ownKeys.find(wanted);
     }
     return this.#known.get(wanted.serverName)?.find(wanted, platform.clock.nowMs());
   }

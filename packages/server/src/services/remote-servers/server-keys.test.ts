@@ -8,6 +8,7 @@ import { seededRandom } from '../../../tests/support/seeded-random.ts';
 import { silentLog } from '../../../tests/support/silent-log.ts';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
 import { readConfig } from '../../config.ts';
+import type { OldKey } from '../../platform/key-file.ts';
 import { OutboundFailure } from '../../platform/outbound-http.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { createRemoteServers, type RemoteServersService } from './create-remote-servers.ts';
@@ -35,7 +36,7 @@ beforeEach(async () => {
 
 afterEach(() => storage.close());
 
-function create(notaries: readonly string[] = []): RemoteServersService {
+function create(notaries: readonly string[] = [], oldKeys: readonly OldKey[] = []): RemoteServersService {
   return createRemoteServers({
     storage,
     platform: {
@@ -58,6 +59,7 @@ function create(notaries: readonly string[] = []): RemoteServersService {
     },
     config: readConfig({ server_name: 'own.test', federation: { key_notaries: notaries } }, '/'),
     signingKey: keyOf(9),
+    oldKeys,
   });
 }
 
@@ -267,6 +269,23 @@ describe('a notary', () => {
 });
 
 describe('our own keys', () => {
+  test('from before are published, and good for events of their time', async () => {
+    const old = { keyId: SECOND.keyId, publicKeyBase64: SECOND.publicKeyBase64, expiredTs: 1_000 };
+    remote = create([], [old]);
+    expect(remote.ownKeys.document().old_verify_keys).toEqual({
+      [SECOND.keyId]: { key: SECOND.publicKeyBase64, expired_ts: 1_000 },
+    });
+    const times = [undefined, 999, 1_000, 1_001, 'now'] as const;
+    expect(await Promise.all(times.map((time) => find(SECOND, time, 'own.test')))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(asked).toEqual([]);
+  });
+
   test('are signed, hold for a day, and are signed anew before that is over', async () => {
     const first = remote.ownKeys.document();
     expect(verifySignedJson(first, 'own.test', new Map([['ed25519:k9', keyOf(9).publicKey]])).allowed).toBe(true);
