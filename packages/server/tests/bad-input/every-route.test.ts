@@ -236,7 +236,7 @@ describe('authentication', () => {
 });
 
 describe('nothing is half done, and no answer is 5xx', () => {
-  test('odd bodies', async () => {
+  test('odd bodies', { timeout: 120_000 }, async () => {
     const faults = await faultsOfAll(async (endpoint) => {
       const found: string[] = [];
       for (const [what, body] of ODD_BODIES) {
