@@ -1,4 +1,8 @@
-import { selectForwardExtremities } from '../../storage/queries/event-graph.ts';
+import {
+  selectForwardExtremities,
+  selectLastRoomIndexBetween,
+  selectRoomEntered,
+} from '../../storage/queries/event-graph.ts';
 import { selectJoinedUsers, selectMembershipsOfUsers } from '../../storage/queries/memberships.ts';
 import {
   selectCurrentStateExceptMembers,
@@ -8,11 +12,12 @@ import {
 import { selectRefusedStickyEvent } from '../../storage/queries/sticky-events.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { EventStore } from './event-store.ts';
-import { LoadedRoom } from './loaded-room.ts';
+import { LoadedRoom, type RoomEntrance } from './loaded-room.ts';
 import { placeOf, type RoomEvent, type RoomRecord } from './room-event.ts';
 import type { SlotTable } from './slot-table.ts';
 import { piecesToMerge, type SnapshotPath } from './snapshot-path.ts';
 import { type StateRef, withSlots } from './state-ref.ts';
+import { PAST_OFFSET } from './timeline-gap.ts';
 
 /** Where rooms are loaded from. */
 export interface RoomSources {
@@ -30,12 +35,13 @@ export async function loadRoom(record: RoomRecord, sources: RoomSources): Promis
   const { storage, events } = sources;
   const roomNid = record.nid;
   const room = new LoadedRoom(record, sources.serverName);
-  const [ends, joined, state, [last], [refused]] = await Promise.all([
+  const [ends, joined, state, [last], [refused], [entered]] = await Promise.all([
     storage.read(selectForwardExtremities, { roomNid }),
     storage.read(selectJoinedUsers, { roomNid }),
     storage.read(selectCurrentStateExceptMembers, { roomNid }),
     events.backwards({ room: record, after: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER, limit: 1 }),
     storage.read(selectRefusedStickyEvent, { roomNid }),
+    storage.read(selectRoomEntered, { roomNid }),
   ]);
   if (ends.length === 0 || last === undefined) return undefined;
   const extremityNids = ends.map((row) => row.event_nid);
@@ -46,7 +52,23 @@ export async function loadRoom(record: RoomRecord, sources: RoomSources): Promis
   for (const row of state) room.setState(knownEvent(loaded, row.event_nid));
   room.current = await currentState(last, sources);
   room.hasRefusedSticky = refused !== undefined;
+  room.entered = await entrance(room, entered?.entered_nid ?? undefined, sources);
   return room;
+}
+
+async function entrance(
+  { roomNid }: LoadedRoom,
+  enteredNid: number | undefined,
+  { storage, events }: RoomSources,
+): Promise<RoomEntrance | undefined> {
+  if (enteredNid === undefined) return undefined;
+  const { pdu, place } = knownEvent(await events.byNids([enteredNid]), enteredNid);
+  if (place === undefined) throw new Error(`The join ${enteredNid} has no place`);
+  const { roomIndex } = place;
+  const past = { roomNid, after: roomIndex - PAST_OFFSET - 1, before: roomIndex - PAST_OFFSET / 2 };
+  const [row] = await storage.read(selectLastRoomIndexBetween, past);
+  const lastPastIndex = row?.room_index ?? roomIndex - PAST_OFFSET;
+  return { depth: pdu.depth, originServerTs: pdu.originServerTs, roomIndex, lastPastIndex };
 }
 
 /** Puts the member events of these users into the room's state. */

@@ -10,6 +10,15 @@ export interface ForwardExtremity {
   readonly pdu: Pdu;
 }
 
+/** Where in the room this server's own time in it begins. */
+export interface RoomEntrance {
+  readonly depth: number;
+  readonly originServerTs: number;
+  readonly roomIndex: number;
+  /** Where the last event stands that was pushed and is older (`timeline-gap.ts`). */
+  lastPastIndex: number;
+}
+
 /** What becomes of the servers in a room when one user comes or goes. */
 export interface ServerStep {
   readonly serverName: string;
@@ -36,6 +45,8 @@ export class LoadedRoom implements RoomView {
   joinedCount = 0;
   extremities: readonly ForwardExtremity[] = [];
   lastRoomIndex = 0;
+  /** The join by which this server came into the room last; `undefined` for rooms that were made here. */
+  entered: RoomEntrance | undefined;
   /** The current state, whole. */
   current: StateRef = NO_STATE;
   /** Whether there are soft-failed events that still stick, which a change of the state may let pass (E7). */

@@ -6,6 +6,12 @@ import type { RoomEvent } from './room-event.ts';
  */
 export const GAP_WIDTH = 1_000_000_000;
 
+/**
+ * What others push of the time before this server came stands so far before its join, in the order in which it comes:
+ * far enough that what lies between can be fetched into its place.
+ */
+export const PAST_OFFSET = 700_000_000;
+
 /** A place in a timeline where events may be that other servers alone have. */
 export interface TimelineGap {
   /** The `room_index` of the last event before it. */

@@ -9,6 +9,8 @@ export const roomServers: Migration = {
     // state before the event and after it: the graph was forked.
     'alter table events add column room_state_before {bigint}',
     'alter table events add column room_state_after {bigint}',
+    // The join by which this server came into the room last; null for rooms that were made here.
+    'alter table rooms add column entered_nid {bigint}',
     // Other servers alone: where nobody else is, there is no row. writer and position are where is_in changed last: who
     // left at a position still gets what stands before it, and the event that put it out.
     `create table room_servers (

@@ -162,3 +162,21 @@ export const deleteRoomExtremities = defineStatement<{ roomNid: number }>(
 export const selectFirstRoomIndex = defineStatement<{ roomNid: number; after: number }, { room_index: number | null }>(
   'select min(room_index) as room_index from events where room_nid = :roomNid and room_index > :after',
 );
+
+/** The join by which this server came into a room last. */
+export const updateRoomEntered = defineStatement<{ roomNid: number; eventNid: number }>(
+  'update rooms set entered_nid = :eventNid where room_nid = :roomNid',
+);
+
+export const selectRoomEntered = defineStatement<{ roomNid: number }, { entered_nid: number | null }>(
+  'select entered_nid from rooms where room_nid = :roomNid',
+);
+
+/** The last `room_index` of a stretch of a room's timeline, both ends left out; null where it is empty. */
+export const selectLastRoomIndexBetween = defineStatement<
+  { roomNid: number; after: number; before: number },
+  { room_index: number | null }
+>(
+  `select max(room_index) as room_index from events
+   where room_nid = :roomNid and room_index > :after and room_index < :before`,
+);

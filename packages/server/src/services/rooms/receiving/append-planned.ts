@@ -12,7 +12,7 @@ import type { WriteTransaction } from '../../../storage/storage.ts';
 import { type Appended, type AppendParts, writeSnapshotPiece } from '../append-event.ts';
 import { hasUrl } from '../event-filter-matches.ts';
 import type { LoadedRoom } from '../loaded-room.ts';
-import type { EventPlace, RoomEvent } from '../room-event.ts';
+import { type EventPlace, HISTORY_POSITION, type RoomEvent } from '../room-event.ts';
 import { takesEffect, writeRedaction } from '../write-redaction.ts';
 import { writeSlotChange } from '../write-slot-change.ts';
 import type { PlannedArrival } from './planned-arrival.ts';
@@ -30,7 +30,7 @@ export function appendPlanned(
   for (const { piece, parentNid } of plan.snapshots) writeSnapshotPiece(transaction, room, piece, parentNid);
   if (plan.slot !== undefined) parts.slots.intern(transaction, plan.slot);
   const redaction = redactionOf(plan, room, parts.batch);
-  const place = plan.fate === 'accepted' ? placeNext(transaction, room, plan) : undefined;
+  const place = placeFor(transaction, room, plan);
   const event = eventOf(plan, room, { place, redaction });
   writeRow(transaction, plan, event);
   writeExtremities(transaction, room, plan);
@@ -52,7 +52,7 @@ export function appendPlanned(
     for (const change of plan.changes) writeSlotChange(transaction, room, change, place.position);
     const isResolved = plan.changes.some((change) => change.event?.nid !== event.nid);
     if (isResolved) transaction.publish({ kind: 'state-resolved', roomId: room.roomId });
-    room.lastRoomIndex = place.roomIndex;
+    if (plan.fate === 'accepted') room.lastRoomIndex = place.roomIndex;
   }
   if (plan.fate === 'soft-failed' && plan.received.refusedBecause === undefined) room.hasRefusedSticky = true;
   room.extremities = plan.extremities;
@@ -72,6 +72,13 @@ function redactionOf(
   return [...redactions, ...inBatch].find((redaction) => takesEffect(redaction.pdu, { pdu: received.pdu }, room));
 }
 
+function placeFor(transaction: WriteTransaction, room: LoadedRoom, plan: PlannedArrival): EventPlace | undefined {
+  if (plan.fate === 'accepted') return placeNext(transaction, room, plan);
+  if (plan.fate !== 'past' || room.entered === undefined) return undefined;
+  room.entered.lastPastIndex += 1;
+  return { writer: transaction.writer, position: HISTORY_POSITION, roomIndex: room.entered.lastPastIndex };
+}
+
 function placeNext(transaction: WriteTransaction, room: LoadedRoom, plan: PlannedArrival): EventPlace {
   const { nid: eventNid, isToBeSent } = plan;
   const { sender, type, stateKey } = plan.received.pdu;
@@ -86,7 +93,9 @@ interface Circumstances {
 }
 
 function eventOf(plan: PlannedArrival, room: LoadedRoom, { place, redaction }: Circumstances): RoomEvent {
-  const { received, nid, stateBefore, roomStateBefore, roomStateAfter, fate } = plan;
+  const { received, nid, stateBefore, fate } = plan;
+  // What is of the past has only the state that it rests on.
+  const { roomStateBefore, roomStateAfter } = fate === 'past' ? NO_ROOM_STATE : plan;
   return {
     nid,
     room: room.record,
@@ -101,6 +110,8 @@ function eventOf(plan: PlannedArrival, room: LoadedRoom, { place, redaction }: C
     redactedBy: redaction?.nid,
   };
 }
+
+const NO_ROOM_STATE = { roomStateBefore: undefined, roomStateAfter: undefined };
 
 function writeRow(transaction: WriteTransaction, plan: PlannedArrival, event: RoomEvent): void {
   const { pdu, nid: eventNid, place, redactedBy } = event;

@@ -4,7 +4,7 @@ import { MatrixError } from '@limpet/protocol/matrix-error';
 import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Timers } from '../../../platform/timers.ts';
-import { deleteRoomExtremities } from '../../../storage/queries/event-graph.ts';
+import { deleteRoomExtremities, updateRoomEntered } from '../../../storage/queries/event-graph.ts';
 import { deleteMembershipsOfRoom, upsertMembership } from '../../../storage/queries/memberships.ts';
 import { deleteServersOfRoom, upsertRoomServer } from '../../../storage/queries/room-servers.ts';
 import { deleteCurrentStateOfRoom, insertSnapshotEntry, upsertCurrentState } from '../../../storage/queries/state.ts';
@@ -182,6 +182,7 @@ async function writeJoin({ room, entry, snapshot, known }: Joining, parts: Enter
     };
     transaction.run(deleteRoomExtremities, { roomNid: room.roomNid });
     const appended = appendPlanned(transaction, room, plan, { ...parts, batch: new Map() });
+    transaction.run(updateRoomEntered, { roomNid: room.roomNid, eventNid: nid });
     publishServers(transaction, room);
     parts.events.remember(appended.event);
     return appended.event;

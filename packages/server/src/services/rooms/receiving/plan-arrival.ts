@@ -7,7 +7,7 @@ import type { ForwardExtremity } from '../loaded-room.ts';
 import type { ReceivedEvent, Reception } from '../received-event.ts';
 import type { RoomEvent } from '../room-event.ts';
 import type { Slot } from '../slot-table.ts';
-import { identityOf, type StateRef, withSlots } from '../state-ref.ts';
+import { identityOf, NO_STATE, type StateRef, withSlots } from '../state-ref.ts';
 import { type DraftRoom, plannedAsEvent } from './draft-room.ts';
 import { extremitiesAfter } from './extremities-after.ts';
 import type { ArrivalFate, NewSnapshot, PlannedArrival } from './planned-arrival.ts';
@@ -32,7 +32,7 @@ export async function planArrival(
   if (known !== undefined && (known.stateBefore !== undefined || draft.planned(pdu.eventId) !== undefined)) {
     return { outcome: 'known' };
   }
-  const missing = missingReferences(pdu, stateGiven, planning);
+  const missing = missingReferences(draft, pdu, { stateGiven, planning });
   if (missing !== undefined) return missing;
 
   const stateBefore = stateGiven ?? (await stateBeforeOf(draft, pdu, planning));
@@ -54,8 +54,12 @@ export async function planArrival(
 }
 
 /** What has to be there before the event can be judged. */
-function missingReferences(pdu: Pdu, stateGiven: StateRef | undefined, planning: Planning): Reception | undefined {
-  if (pdu.prevEvents.length === 0 && stateGiven === undefined) {
+function missingReferences(
+  draft: DraftRoom,
+  pdu: Pdu,
+  { stateGiven, planning }: { stateGiven: StateRef | undefined; planning: Planning },
+): Reception | undefined {
+  if (pdu.prevEvents.length === 0 && stateGiven === undefined && !isCreate(draft, pdu)) {
     return { outcome: 'rejected', reason: 'The event names no event before it, and is not the first of the room.' };
   }
   const authEvents = pdu.authEvents.filter((eventId) => planning.known(eventId) === undefined);
@@ -66,10 +70,16 @@ function missingReferences(pdu: Pdu, stateGiven: StateRef | undefined, planning:
   return authEvents.length + prevEvents.length === 0 ? undefined : { outcome: 'missing', authEvents, prevEvents };
 }
 
+/** The first event of the room, which is beside the graph where the room was entered later. */
+function isCreate({ room }: DraftRoom, { eventId }: Pdu): boolean {
+  return stateEvent(room.state, 'm.room.create', '')?.eventId === eventId;
+}
+
 /** The state after all of the `prev_events`, brought together. */
 async function stateBeforeOf(draft: DraftRoom, pdu: Pdu, planning: Planning): Promise<StateRef> {
   const { extremities } = draft;
   const previous = new Set(pdu.prevEvents);
+  if (previous.size === 0) return NO_STATE;
   if (previous.size === extremities.length && extremities.every((one) => previous.has(one.pdu.eventId))) {
     return draft.current;
   }
@@ -151,13 +161,15 @@ async function plan(toPlan: ToPlan): Promise<void> {
   planning.remember(plannedAsEvent({ received, nid, fate, stateBefore: nidOf(before) }, draft.room), after);
   const end =
     fate === 'accepted' ? await newEnd({ draft, event, before, after }, { snapshots, planning }) : oldEnd(draft);
-  const isHeld = fate === 'accepted' && end.changes.length === 0 && planning.isToBeHeld(received);
+  const isQuiet = fate === 'accepted' && end.changes.length === 0;
+  const isPast = isQuiet && isOlderThanUs(draft, pdu);
+  const isHeld = isQuiet && !isPast && planning.isToBeHeld(received);
   draft.take({
     ...end,
     received,
     nid,
     isOutlier: known !== undefined,
-    fate: isHeld ? 'held' : fate,
+    fate: isPast ? 'past' : isHeld ? 'held' : fate,
     snapshots,
     stateBefore: nidOf(before),
     slot,
@@ -165,6 +177,14 @@ async function plan(toPlan: ToPlan): Promise<void> {
     redactions: planning.redactionsOf(pdu.eventId),
     isToBeSent: planning.isToBeSent,
   });
+}
+
+/**
+ * Whether the event is of the time before this server came into the room. Both have to say so: a branch that was cut off
+ * stays behind in depth, and its events are news all the same.
+ */
+function isOlderThanUs({ room: { entered } }: DraftRoom, { depth, originServerTs }: Pdu): boolean {
+  return entered !== undefined && depth < entered.depth && originServerTs < entered.originServerTs;
 }
 
 type End = Pick<PlannedArrival, 'extremities' | 'current' | 'changes' | 'roomStateBefore' | 'roomStateAfter'>;

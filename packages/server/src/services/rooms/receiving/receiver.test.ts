@@ -317,6 +317,60 @@ describe('history', () => {
   });
 });
 
+describe('what others push of the time before this server came', () => {
+  /** A room with a seat taken before alice joined, and all that led there. */
+  async function enterLate(): Promise<{ room: ForkedRoom; past: Branch[]; seat: Branch; join: Branch }> {
+    const room = new ForkedRoom(far.nowMs, '10', '!late:far');
+    const bob = room.after(room.start, room.member(BOB, 'join'));
+    const hello = room.after(bob, room.say(BOB, 'hello'));
+    const seat = room.after(hello, room.sticky(BOB, 'seat'));
+    const join = room.after(seat, room.member(ALICE, 'join'));
+    await rooms.receiver.enter(room.entry(seat, join));
+    return { room, past: [bob, hello, seat], seat, join };
+  }
+
+  test('C6: takes its place before the join, is no end of the graph, and sticks', async () => {
+    const { room, seat, join } = await enterLate();
+    const outcome = await rooms.receiver.receive(
+      room.roomId,
+      room.all.filter(({ pdu }) => pdu !== join.pdu),
+    );
+    expect(new Set(outcome.map((one) => one.outcome))).toEqual(new Set(['accepted']));
+    const record = await rooms.events.room(room.roomId);
+    if (record === undefined) throw new Error('The room is not there');
+    const range = { room: record, after: Number.MIN_SAFE_INTEGER, before: Number.MAX_SAFE_INTEGER, limit: 100 };
+    const all = await rooms.events.forwards(range);
+    expect(all.map(({ pdu }) => pdu.eventId)).toEqual(room.all.map(({ pdu }) => pdu.eventId));
+    expect(await rooms.events.roomIndexAt(record, storage.stream.current())).toBe(1);
+    const rows = await storage.read(selectDueStickyEvents, {
+      ...{ roomNid: record.nid, writer: 1, after: 0, upTo: Number.MAX_SAFE_INTEGER },
+      ...{ nowMs: rooms.world.clock.nowMs(), limit: 10 },
+    });
+    const due = await rooms.events.byNids(rows.map((row) => row.event_nid));
+    expect([...due.values()].map(({ pdu }) => pdu.eventId)).toEqual([seat.pdu.eventId]);
+    let found: string[] = [];
+    await rooms.writer.changeForked(room.roomId, ({ room: loaded }) => {
+      found = loaded.extremities.map(({ pdu }) => pdu.eventId);
+      return { events: [] };
+    });
+    expect(found).toEqual([join.pdu.eventId]);
+  });
+
+  test('what others said after it is news, however low its depth', async () => {
+    const { room, past, join } = await enterLate();
+    const [bob] = past;
+    if (bob === undefined) throw new Error('Nobody joined');
+    room.nowMs += 60_000;
+    const apart = room.after(bob, room.say(BOB, 'from a branch that was cut off'));
+    await rooms.receiver.receive(
+      room.roomId,
+      room.all.filter(({ pdu }) => pdu !== join.pdu),
+    );
+    const event = (await rooms.events.byIds([apart.pdu.eventId])).get(apart.pdu.eventId);
+    expect(event?.place?.roomIndex).toBe(2);
+  });
+});
+
 describe('a gap that is too wide', () => {
   test('is bridged by the state at the event', async () => {
     let last = joined;
