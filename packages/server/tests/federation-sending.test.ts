@@ -35,3 +35,130 @@ describe('a server that is there', () => {
     expect(story.transactions('b.test', 'a.test').flatMap(({ pdus }) => pdus)).toEqual([]);
   });
 });
+
+describe('a server that is away', () => {
+  test('D2: gets every unexpired sticky event when it is back, oldest first and once, without new traffic', async () => {
+    const story = await start('a.test', 'b.test');
+    const alice = await story.user('alice', 'a.test');
+    const bob = await story.user('bob', 'b.test');
+    const roomId = await story.room(alice);
+    await bob.join(roomId, 'a.test');
+    await alice.say(roomId, 'before', HOUR_MS);
+    await story.until('bob has what came before', async () => {
+      await bob.sync();
+      return bob.stickyBodies.length === 1;
+    });
+    story.federation.cut('a.test', 'b.test');
+    const sticky = Array.from({ length: 500 }, (_, index) => `sticky ${index}`);
+    for (const [index, body] of sticky.entries()) {
+      await alice.say(roomId, body, HOUR_MS);
+      if (index % 5 === 0) await alice.say(roomId, `message ${index}`);
+    }
+    story.federation.heal('a.test', 'b.test');
+    story.federation.clearRequests();
+    await story.untilInTime('bob has all', async () => {
+      await bob.sync();
+      return bob.stickyBodies.length >= 501;
+    });
+    expect(bob.stickyBodies.toSorted()).toEqual(['before', ...sticky].toSorted());
+    const pushed = story.transactions('a.test', 'b.test').filter(({ status }) => status === 200);
+    const bodies = pushed.flatMap(({ pdus }) => pdus.map(({ content }) => String(content.body)));
+    const inOrder = bodies.filter((body) => body.startsWith('sticky') && body !== 'sticky 499');
+    expect([...new Set(inOrder)]).toEqual(sticky.slice(0, 499));
+    expect(Math.max(...pushed.map(({ pdus }) => pdus.length))).toBe(50);
+  }, 60_000);
+
+  test('D3: is told after the sender started again, which wakes by itself', async () => {
+    const story = await start('a.test', 'b.test');
+    const alice = await story.user('alice', 'a.test');
+    const bob = await story.user('bob', 'b.test');
+    const roomId = await story.room(alice);
+    await bob.join(roomId, 'a.test');
+    story.federation.cut('a.test', 'b.test');
+    for (const body of ['one', 'two', 'three']) await alice.say(roomId, body, HOUR_MS);
+    await story.federation.restart('a.test');
+    await story.federation.restart('a.test');
+    story.federation.heal('a.test', 'b.test');
+    await story.untilInTime('bob has all', async () => {
+      await bob.sync();
+      return bob.stickyBodies.length === 3;
+    });
+    expect(bob.stickyBodies).toEqual(['one', 'two', 'three']);
+  });
+
+  test('is told at once when it is heard from', async () => {
+    const story = await start('a.test', 'b.test');
+    const alice = await story.user('alice', 'a.test');
+    const bob = await story.user('bob', 'b.test');
+    const roomId = await story.room(alice);
+    await bob.join(roomId, 'a.test');
+    story.federation.cut('a.test', 'b.test');
+    await alice.say(roomId, 'missed', HOUR_MS);
+    // Until the next try is many minutes off.
+    const status = async () => (await story.federation.server('a.test').server.admin.federationStatus({})).destinations;
+    await story.untilInTime('a.test waits for long', async () => ((await status())[0]?.failures ?? 0) >= 9);
+    story.federation.heal('a.test', 'b.test');
+    story.world.advance(10_000);
+    expect((await status())[0]?.nextTryTs).toBeGreaterThan(story.world.clock.nowMs() + 60_000);
+    await bob.say(roomId, 'I am here');
+    await story.until('bob has it', async () => {
+      await bob.sync();
+      return bob.stickyBodies.length === 1;
+    });
+    expect(await status()).toMatchObject([{ destination: 'b.test', state: 'live', lastSuccessTs: expect.anything() }]);
+  });
+});
+
+describe('a server that comes into a room', () => {
+  test('D4: gets what sticks from who let it in and from who only saw it come, whatever it had before', async () => {
+    const story = await start('a.test', 'b.test', 'c.test');
+    const alice = await story.user('alice', 'a.test');
+    const bob = await story.user('bob', 'b.test');
+    const carol = await story.user('carol', 'c.test');
+    const roomId = await story.room(alice);
+    const otherRoomId = await story.room(alice);
+    await carol.join(otherRoomId, 'a.test');
+    await bob.join(roomId, 'a.test');
+    await alice.say(roomId, 'of alice', HOUR_MS);
+    await bob.say(roomId, 'of bob', HOUR_MS);
+    // Since then c.test was told of the other room, up to a later point of the stream.
+    await alice.say(otherRoomId, 'elsewhere');
+    await story.until('carol has heard of the other room', async () => {
+      await carol.sync();
+      return carol.bodies.includes('elsewhere');
+    });
+    await carol.join(roomId, 'a.test');
+    const pushed = (from: string) =>
+      story.transactions(from, 'c.test').flatMap(({ pdus }) => pdus.map(({ content }) => content.body));
+    await story.until('both were told', () => pushed('a.test').length === 2 && pushed('b.test').length === 1);
+    expect(pushed('a.test')).toEqual(['elsewhere', 'of alice']);
+    expect(pushed('b.test')).toEqual(['of bob']);
+    const joins = story.transactions('a.test', 'c.test').flatMap(({ pdus }) => pdus);
+    expect(joins.filter(({ type, sender }) => type === 'm.room.member' && sender === carol.userId)).toEqual([]);
+  });
+
+  test('who is put out gets the event that does it, and nothing after', async () => {
+    const story = await start('a.test', 'b.test');
+    const alice = await story.user('alice', 'a.test');
+    const bob = await story.user('bob', 'b.test');
+    const roomId = await story.room(alice);
+    await bob.join(roomId, 'a.test');
+    story.federation.cut('a.test', 'b.test');
+    await alice.say(roomId, 'missed');
+    await alice.ok('POST', `rooms/${roomId}/kick`, { user_id: bob.userId });
+    await alice.say(roomId, 'not for bob');
+    story.federation.heal('a.test', 'b.test');
+    story.federation.clearRequests();
+    await story.untilInTime('the kick came', () =>
+      story
+        .transactions('a.test', 'b.test')
+        .some(({ pdus }) => pdus.some(({ content }) => content.membership === 'leave')),
+    );
+    await story.until('nothing waits', async () => {
+      const { destinations } = await story.federation.server('a.test').server.admin.federationStatus({});
+      return destinations.every(({ state }) => state === 'live');
+    });
+    const pushed = story.transactions('a.test', 'b.test').flatMap(({ pdus }) => pdus);
+    expect(pushed.map(({ content }) => content.body ?? content.membership)).toEqual(['leave']);
+  });
+});

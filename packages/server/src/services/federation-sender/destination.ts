@@ -35,6 +35,8 @@ export interface DestinationParts {
   readonly records: DestinationRecords;
   readonly slots: SendingSlots;
   readonly budget: QueueBudget;
+  /** Lets a server be asked again that failed a moment ago: when that may be is decided here. */
+  readonly forgetFailures: (serverName: string) => void;
   /** Evenly spread over 0 to 1. */
   readonly chance: () => number;
   /** All that was published up to here was offered to the servers that it is for. */
@@ -227,7 +229,8 @@ export class Destination {
   async #sendFromTables(): Promise<{ isMoreInTables: boolean }> {
     const catchUp = this.#catchUp;
     if (catchUp === undefined) throw new Error('A server that is not behind was to catch up');
-    const { undelivered, events } = this.#parts;
+    const { undelivered, events, forgetFailures } = this.#parts;
+    forgetFailures(this.serverName);
     // What comes after this waits in memory; so when the tables have nothing more, there is no gap.
     this.#queue.clear();
     const load = await catchUp.next(this.#parts.position());

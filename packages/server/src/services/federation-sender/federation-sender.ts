@@ -6,7 +6,7 @@ import { trimOutgoingEdus } from '../../storage/queries/outgoing-edus.ts';
 import { selectServersToTell } from '../../storage/queries/outgoing-events.ts';
 import type { RowSweeper } from '../../storage/row-sweeper.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { RemoteServers } from '../remote-servers/remote-servers.ts';
+import type { RemoteServersService } from '../remote-servers/create-remote-servers.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import { DestinationRecords } from './destination-records.ts';
 import { Destinations } from './destinations.ts';
@@ -47,7 +47,7 @@ export interface FederationSenderParts {
   /** Our own. */
   readonly serverName: string;
   readonly events: EventStore;
-  readonly remoteServers: Pick<RemoteServers, 'request'>;
+  readonly remoteServers: Pick<RemoteServersService, 'request' | 'onHeardFrom' | 'forgetFailures'>;
   /** Who is typing in a room now. */
   readonly typing: (roomId: string) => readonly string[];
 }
@@ -68,7 +68,7 @@ export class FederationSender implements OutgoingNews {
   readonly #ephemeral: EphemeralNews;
   readonly #changes: OutgoingChanges;
   readonly #abort = new AbortController();
-  readonly #unfollow: () => void;
+  readonly #unfollow: (() => void)[];
   /** New EDUs of servers that are behind, since they were last looked whether they are too many. */
   readonly #untrimmed = createCache<string, number>(MAX_COUNTED_SERVERS);
   /** What came after this is being looked for in the tables. */
@@ -87,9 +87,12 @@ export class FederationSender implements OutgoingNews {
     const { clock, random, timers, log } = platform;
     this.#parts = parts;
     this.#events = new OutgoingEvents(storage, clock);
-    this.#unfollow = storage.stream.follow((changes) => {
-      for (const change of changes) this.#events.note(change);
-    });
+    this.#unfollow = [
+      storage.stream.follow((changes) => {
+        for (const change of changes) this.#events.note(change);
+      }),
+      parts.remoteServers.onHeardFrom((name) => this.#heardFrom(name)),
+    ];
     this.#records = new DestinationRecords(storage, log, mark);
     this.#destinations = new Destinations({
       storage,
@@ -100,6 +103,7 @@ export class FederationSender implements OutgoingNews {
       delivery: new TransactionDelivery({ remoteServers: parts.remoteServers, clock, random, log, serverName }),
       records: this.#records,
       slots: this.#slots,
+      forgetFailures: (name) => parts.remoteServers.forgetFailures(name),
       budget: { used: 0, limit: MAX_EVENTS_IN_MEMORY },
       chance: () => Buffer.from(random.bytes(CHANCE_BYTES)).readUInt32BE() / 2 ** (8 * CHANCE_BYTES),
       position: () => this.#changes.position,
@@ -136,12 +140,6 @@ export class FederationSender implements OutgoingNews {
     this.#changes = new OutgoingChanges({ stream: storage.stream, rooms, serverName, log }, this, mark);
   }
 
-  /** A server asked us something, so it is there: if it is behind, it is told at once. */
-  heardFrom(serverName: string): void {
-    if (!this.#destinations.isBehind(serverName)) return;
-    this.#inBackground(this.#destinations.wake(serverName, { kind: 'heard-from' }));
-  }
-
   /** Tries a server now. Whether it was behind. */
   async retry(serverName: string): Promise<boolean> {
     if (!this.#destinations.isBehind(serverName)) return false;
@@ -154,7 +152,7 @@ export class FederationSender implements OutgoingNews {
     this.#abort.abort();
     this.#slots.open();
     this.#changes.stop();
-    this.#unfollow();
+    for (const unfollow of this.#unfollow) unfollow();
     this.#ephemeral.stop();
     this.#markTimer?.cancel();
     await this.#sweeper.stop();
@@ -163,6 +161,12 @@ export class FederationSender implements OutgoingNews {
     await this.#marking;
     await this.#mark();
     await this.#records.flush();
+  }
+
+  /** A server is there: if it is behind, it is told at once. */
+  #heardFrom(serverName: string): void {
+    if (!this.#destinations.isBehind(serverName)) return;
+    this.#inBackground(this.#destinations.wake(serverName, { kind: 'heard-from' }));
   }
 
   event(event: OutgoingEvent, servers: Iterable<string>): void {
