@@ -38,8 +38,8 @@ export interface OwnSigningKey extends SigningKey {
 /**
  * The server's signing key, made at the first start. The file holds one line, `ed25519 VERSION SEED`, as other
  * homeservers have it, so that a server can move here with its key, and after it a line for each key from before:
- * `old ed25519 VERSION PUBLIC_KEY EXPIRED_TS`. Throws a KeyFileFault when it holds anything else: a server that went on
- * with a new key would be a stranger to all others.
+ * `old ed25519 VERSION PUBLIC_KEY EXPIRED_TS`. Throws a KeyFileFault when it holds anything else: a server that went
+ * on with a new key would be a stranger to all others.
  */
 export function openSigningKey(file: KeyFile, random: Random): OwnSigningKey {
   const text = file.readOrCreate(() => newLine(random));
@@ -48,8 +48,8 @@ export function openSigningKey(file: KeyFile, random: Random): OwnSigningKey {
   const oldKeys = rest.filter((line) => line.trim() !== '').map(readOldKey);
   if (signingKey === undefined || !oldKeys.every((key) => key !== undefined)) {
     throw new KeyFileFault(
-      `${file.path} is no signing key: it must hold one line "ed25519 VERSION SEED", the seed in Base64, and may hold ` +
-        'lines "old ed25519 VERSION PUBLIC_KEY EXPIRED_TS"',
+      `${file.path} is no signing key: it must hold one line "ed25519 VERSION SEED", the seed in Base64, ` +
+        'and may hold lines "old ed25519 VERSION PUBLIC_KEY EXPIRED_TS"',
     );
   }
   return { ...signingKey, oldKeys };

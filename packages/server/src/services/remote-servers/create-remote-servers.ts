@@ -55,7 +55,13 @@ export function createRemoteServers(parts: RemoteServersParts): RemoteServersSer
   });
   const fetcher = new KeyFetcher({ requests, platform, notaries: federation.keyNotaries });
   const ownKeys = new OwnKeys({ serverName, signingKey, oldKeys: parts.oldKeys ?? [], clock });
-  const keys = new RemoteServerKeys({ serverName, storage, platform, ownKeys, fetch: (name) => fetcher.fetch(name) });
+  const keys = new RemoteServerKeys({
+    serverName,
+    storage,
+    platform,
+    ownKeys,
+    fetch: (name) => fetcher.fetchKeys(name),
+  });
 
   function forgetFailures(name: string): void {
     failures.forget(name);

@@ -47,7 +47,7 @@ export class KeyFetcher {
    * Keys that can be had now; `undefined` where there are none, or the server was asked a moment ago.
    * Specification: server-server API, "Retrieving server keys".
    */
-  async fetch(serverName: string): Promise<KeyResponse | undefined> {
+  async fetchKeys(serverName: string): Promise<KeyResponse | undefined> {
     const nowMs = this.#parts.platform.clock.monotonicMs();
     const before = this.#asked.get(serverName);
     if ((before !== undefined && nowMs < before.untilMs) || this.#waiting.length >= MAX_WAITING) {

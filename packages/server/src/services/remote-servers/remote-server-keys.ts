@@ -143,12 +143,12 @@ export class RemoteServerKeys implements ServerKeys {
     if (running !== undefined) {
       return running;
     }
-    const fetching = this.#fetch(serverName, known).finally(() => this.#fetching.delete(serverName));
+    const fetching = this.#fetchAndKeep(serverName, known).finally(() => this.#fetching.delete(serverName));
     this.#fetching.set(serverName, fetching);
     return fetching;
   }
 
-  async #fetch(serverName: string, known: KnownServerKeys): Promise<KnownServerKeys> {
+  async #fetchAndKeep(serverName: string, known: KnownServerKeys): Promise<KnownServerKeys> {
     const response = await this.#parts.fetch(serverName);
     if (response === undefined) {
       return known;

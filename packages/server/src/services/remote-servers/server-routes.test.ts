@@ -209,7 +209,7 @@ describe('what is remembered', () => {
     expect(await origin()).toBe('https://example.org:8448');
   });
 
-  test('discovery, for five minutes, or half a minute where no way led there; once for all who ask at once', async () => {
+  test('discovery, for five minutes, half a minute where no way led there; once for all who ask', async () => {
     const routes = createRoutes();
     await Promise.all([routes.find('example.org'), routes.find('example.org')]);
     expect(asked).toHaveLength(3);
