@@ -11,7 +11,7 @@ export const MAX_JSON_DEPTH = 100;
  * they have no UTF-8 and so no signature, and so is nesting deeper than MAX_JSON_DEPTH. Where the room version requires
  * canonical JSON: floats, -0 and integers outside ±(2^53 - 1) are refused too.
  */
-export function checkCanonicalJson(value: JsonValue, version: RoomVersion): Verdict {
+export function checkCanonicalJson(value: JsonValue, version: Pick<RoomVersion, 'requiresCanonicalJson'>): Verdict {
   const fault = findFault(value, version.requiresCanonicalJson, 0);
   return fault === undefined ? ALLOWED : refused(`Not canonical JSON: ${fault.reason}${placeOf(fault)}.`);
 }

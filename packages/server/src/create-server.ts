@@ -28,6 +28,7 @@ import { queryRoutes } from './http/federation-api/queries.ts';
 import { federationInformationRoutes } from './http/federation-api/server-information.ts';
 import { serverKeysRoutes } from './http/federation-api/server-keys.ts';
 import { transactionRoutes } from './http/federation-api/transactions.ts';
+import { userKeyRoutes } from './http/federation-api/user-keys.ts';
 import { listen } from './http/listen.ts';
 import { createOpenRequests } from './http/open-requests.ts';
 import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
@@ -173,6 +174,7 @@ function federationRoutes({ config, services, platform }: RouteParts): Route[] {
     ...backfillRoutes(events),
     ...queryRoutes(resident),
     ...publicRoomRoutes(resident),
+    ...userKeyRoutes({ encryption: services.encryption }),
     ...transactionRoutes(federationInbound),
     ...policyRoutes(),
     ...federationMediaRoutes({ media: services.media, serverName, random }),

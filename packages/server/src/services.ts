@@ -101,11 +101,18 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   withRooms(rooms);
   const reading = composeReading(parts, { accounts, events, state, memberships, rooms });
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });
-  const encryption = new Encryption({ storage, platform, serverName });
+  const encryption = new Encryption({
+    storage,
+    platform,
+    serverName,
+    remote: remoteServers,
+    isFederated: config.federation.enabled,
+  });
   const media = createMedia({ ...parts, remoteServers });
   const stickySweeper = createStickySweeper(platform, storage, stickyRooms);
   await stickyRooms.load(storage, platform.clock.nowMs());
   await ephemeral.start();
+  await encryption.start();
   stickySweeper.start();
   accounts.openIdTokens.start();
   await rooms.start();
@@ -115,7 +122,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const { profiles, users } = accounts;
   const reads = { events, state, memberships, rooms, reading };
   const resident = createResident({ ...parts, ...reads, serverName, profiles, users, keys: remoteServers.keys });
-  const federationInbound = await startFederationInbound({ ...parts, ...reads, remoteServers, ephemeral });
+  const federationInbound = await startFederationInbound({ ...parts, ...reads, remoteServers, ephemeral, encryption });
   return {
     accounts,
     remoteServers,

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import type { Platform } from './platform/platform.ts';
+import type { Encryption } from './services/encryption/encryption.ts';
 import type { Ephemeral } from './services/ephemeral/ephemeral.ts';
 import { createFederationInbound, type FederationInbound } from './services/federation-inbound/federation-inbound.ts';
 import { takePresence } from './services/federation-inbound/presence-edu.ts';
@@ -23,6 +24,7 @@ export interface InboundSources {
   readonly state: StateStore;
   readonly rooms: RoomsService;
   readonly ephemeral: Ephemeral;
+  readonly encryption: Encryption;
 }
 
 /** Puts together what takes in what other servers push, with who takes which EDUs, and starts it. */
@@ -43,6 +45,7 @@ export async function startFederationInbound(sources: InboundSources): Promise<F
       'm.typing': createTypingHandler(speakers, ephemeral),
       'm.receipt': createReceiptHandler(speakers, ephemeral.receiptsOf),
       'm.presence': takePresence,
+      ...sources.encryption.eduHandlers,
     },
   });
   await inbound.start();

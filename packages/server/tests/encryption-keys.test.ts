@@ -53,6 +53,8 @@ test('keys are uploaded, found, claimed once, and counted in the answers of sync
   const found = await post(bob, '/keys/query', query);
   expect(found.body).toEqual({
     device_keys: { [alice.userId]: { [alice.deviceId]: { ...deviceKeys(alice), unsigned: {} } }, [bob.userId]: {} },
+    master_keys: {},
+    self_signing_keys: {},
     failures: { 'other.example': expect.anything() },
   });
 

@@ -40,7 +40,12 @@ export const queryKeys = defineEndpoint({
     /** By user: devices, none for all. */
     device_keys: recordOf(Type.Array(Type.String())),
   }),
-  response: Type.Object({ device_keys: anyJsonObject, failures: Type.Optional(anyJsonObject) }),
+  response: Type.Object({
+    device_keys: anyJsonObject,
+    master_keys: Type.Optional(anyJsonObject),
+    self_signing_keys: Type.Optional(anyJsonObject),
+    failures: Type.Optional(anyJsonObject),
+  }),
 });
 
 export const claimKeys = defineEndpoint({

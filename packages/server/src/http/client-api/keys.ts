@@ -28,12 +28,18 @@ export function keyRoutes({ encryption, sync, databaseTag, current }: KeyService
     }),
 
     route(queryKeys, async ({ body }) => {
-      const { deviceKeysJson, failures } = await encryption.deviceKeys.query(body.device_keys);
-      return new RawJson(`{"device_keys":${deviceKeysJson},"failures":${JSON.stringify(failures)}}`);
+      const found = await encryption.keyQueries.query(body.device_keys, body.timeout);
+      const members: [string, string][] = [
+        ['device_keys', found.deviceKeysJson],
+        ['master_keys', found.masterKeysJson],
+        ['self_signing_keys', found.selfSigningKeysJson],
+        ['failures', JSON.stringify(found.failures)],
+      ];
+      return new RawJson(`{${members.map(([name, json]) => `"${name}":${json}`).join(',')}}`);
     }),
 
     route(claimKeys, async ({ body }) => {
-      const { oneTimeKeysJson, failures } = await encryption.keyClaims.claim(body.one_time_keys);
+      const { oneTimeKeysJson, failures } = await encryption.keyClaims.claim(body.one_time_keys, body.timeout);
       return new RawJson(`{"one_time_keys":${oneTimeKeysJson},"failures":${JSON.stringify(failures)}}`);
     }),
 

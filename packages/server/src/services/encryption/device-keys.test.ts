@@ -30,7 +30,7 @@ function deviceKeys(extra: JsonObject = {}, device = phone): JsonObject {
 }
 
 async function query(requested: Record<string, string[]>) {
-  const { deviceKeysJson, failures } = await world.encryption.deviceKeys.query(requested);
+  const { deviceKeysJson, failures } = await world.encryption.keyQueries.query(requested, undefined);
   return { deviceKeys: JSON.parse(deviceKeysJson), failures };
 }
 

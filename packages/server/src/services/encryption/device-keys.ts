@@ -1,5 +1,4 @@
 import type { ServerName } from '@limpet/protocol/identifiers';
-import type { JsonObject } from '@limpet/protocol/json';
 import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import {
   confirmDevice,
@@ -12,29 +11,23 @@ import {
 } from '../../storage/queries/device-keys.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
 import { publishDeviceListChange } from '../accounts/device-list-change.ts';
+import { deviceKeysText } from './device-keys-text.ts';
 import type { DeviceAddress } from './encryption-reader.ts';
 import { jsonObjectText } from './json-text.ts';
 import { checkKeyUpload, isSameKey, type KeyUpload, type KeyUploadRequest, type UploadedKey } from './key-upload.ts';
-import { splitByServer, unaskedServers } from './split-by-server.ts';
+import { splitByServer } from './split-by-server.ts';
 
 /** One-time keys that a device may have here; clients keep 50 to 100. */
 const MAX_ONE_TIME_KEYS = 1_000;
 /** How often an upload is looked at again when another one of the same device comes between. */
 const MAX_ATTEMPTS = 3;
 /** Users in one query; clients ask for 250. */
-const MAX_USERS_PER_QUERY = 5_000;
+export const MAX_USERS_PER_QUERY = 5_000;
 /** Users read at once. */
 const USERS_PER_READ = 500;
 
 const DEVICE_EXPECTATION = 'the device exists';
 const NEW_KEY_EXPECTATION = 'the one-time key is new';
-
-/** Texts of JSON, for the answer. */
-export interface DeviceKeysAnswer {
-  /** By user, by device. Every local user asked for has an entry. */
-  readonly deviceKeysJson: string;
-  readonly failures: JsonObject;
-}
 
 /** The public keys of devices. Specification: client-server API, "End-to-End Encryption", key management. */
 export class DeviceKeys {
@@ -59,17 +52,24 @@ export class DeviceKeys {
     throw limitExceeded('This device uploads keys several times at once.');
   }
 
-  /** The keys of users, of some of their devices or (an empty list) of all. */
-  async query(requested: Readonly<Record<string, readonly string[]>>): Promise<DeviceKeysAnswer> {
-    const { local, remote } = splitByServer(requested, this.#serverName);
-    if (local.length > MAX_USERS_PER_QUERY) {
+  /**
+   * The keys of users of this server, of some of their devices or (an empty list) of all: by user, by device, as the
+   * text of JSON. Each of these users that was asked for has an entry.
+   */
+  async queryOwn(requested: Readonly<Record<string, readonly string[]>>): Promise<string> {
+    return jsonObjectText(await this.read(splitByServer(requested, this.#serverName).local));
+  }
+
+  /** Throws M_TOO_LARGE for too many users. */
+  async read(requested: readonly (readonly [string, readonly string[]])[]): Promise<[string, string][]> {
+    if (requested.length > MAX_USERS_PER_QUERY) {
       throw new MatrixError('M_TOO_LARGE', `One query may ask for ${MAX_USERS_PER_QUERY} users.`);
     }
     const users: [string, string][] = [];
-    for (let first = 0; first < local.length; first += USERS_PER_READ) {
-      users.push(...(await this.#read(local.slice(first, first + USERS_PER_READ))));
+    for (let first = 0; first < requested.length; first += USERS_PER_READ) {
+      users.push(...(await this.#read(requested.slice(first, first + USERS_PER_READ))));
     }
-    return { deviceKeysJson: jsonObjectText(users), failures: unaskedServers(remote.keys()) };
+    return users;
   }
 
   async #read(requested: readonly (readonly [string, readonly string[]])[]): Promise<[string, string][]> {
@@ -80,7 +80,7 @@ export class DeviceKeys {
       const wanted = (byUser.get(userId) ?? []).filter(
         (row) => deviceIds.length === 0 || deviceIds.includes(row.device_id),
       );
-      return [userId, jsonObjectText(wanted.map((row) => [row.device_id, withDeviceName(row)]))];
+      return [userId, jsonObjectText(wanted.map((row) => [row.device_id, deviceKeysText(row.json, row.display_name)]))];
     });
   }
 
@@ -140,12 +140,6 @@ export class DeviceKeys {
       },
     );
   }
-}
-
-function withDeviceName({ json, display_name: name }: { json: string; display_name: string | null }): string {
-  const unsigned = JSON.stringify(name === null ? {} : { device_display_name: name });
-  // The text is canonical JSON without `unsigned`, and has at least the two IDs.
-  return `${json.slice(0, -1)},"unsigned":${unsigned}}`;
 }
 
 function differingKey(name: string): MatrixError {

@@ -1,12 +1,25 @@
-import type { ServerName } from '@limpet/protocol/identifiers';
+import { type ServerName, serverNameOf, type UserId } from '@limpet/protocol/identifiers';
+import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Platform } from '../../platform/platform.ts';
 import { selectDeviceListChanges } from '../../storage/queries/device-lists.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { StreamRange } from '../../storage/stream.ts';
+import type { EduHandlers } from '../remote-servers/edu-handler.ts';
+import type { RemoteServers } from '../remote-servers/remote-servers.ts';
 import { DeviceKeys } from './device-keys.ts';
+import { DeviceListAnnouncer } from './device-list-announcer.ts';
+import { DeviceListEdus } from './device-list-edus.ts';
+import { DeviceListResync } from './device-list-resync.ts';
 import type { DeviceAddress, EncryptionReader, KeyCounts } from './encryption-reader.ts';
 import { KeyClaims } from './key-claims.ts';
 import { KeyCountsCache } from './key-counts.ts';
+import { KeyQueries } from './key-queries.ts';
+import { type OwnDevices, readOwnDevices } from './own-devices.ts';
+import { PartedLists } from './parted-lists.ts';
+import { ReceivedToDevice } from './received-to-device.ts';
+import { RemoteDeviceLists } from './remote-device-lists.ts';
+import { SharedUsers } from './shared-users.ts';
+import { ToDeviceDelivery } from './to-device-delivery.ts';
 import { ToDeviceQueue } from './to-device-queue.ts';
 import { ToDeviceSending } from './to-device-sending.ts';
 
@@ -14,6 +27,9 @@ export interface EncryptionParts {
   readonly storage: Storage;
   readonly platform: Platform;
   readonly serverName: ServerName;
+  readonly remote: RemoteServers;
+  /** Whether there are other servers at all. */
+  readonly isFederated: boolean;
 }
 
 /**
@@ -23,19 +39,47 @@ export interface EncryptionParts {
 export class Encryption implements EncryptionReader {
   readonly sending: ToDeviceSending;
   readonly deviceKeys: DeviceKeys;
+  readonly keyQueries: KeyQueries;
   readonly keyClaims: KeyClaims;
+  /** What other servers say of devices. */
+  readonly eduHandlers: EduHandlers;
   readonly #storage: Storage;
+  readonly #serverName: ServerName;
+  readonly #announcer: DeviceListAnnouncer;
+  readonly #parted: PartedLists;
+  readonly #resync: DeviceListResync;
+  readonly #received: ReceivedToDevice;
   readonly #counts: KeyCountsCache;
   readonly #queue: ToDeviceQueue;
 
   constructor(parts: EncryptionParts) {
-    const { storage, platform, serverName } = parts;
+    const { storage, platform, serverName, remote } = parts;
     this.#storage = storage;
-    this.sending = new ToDeviceSending(parts);
+    this.#serverName = serverName;
+    const delivery = new ToDeviceDelivery(storage);
+    this.sending = new ToDeviceSending({ ...parts, delivery });
     this.deviceKeys = new DeviceKeys(storage, serverName);
-    this.keyClaims = new KeyClaims(storage, serverName);
+    this.keyClaims = new KeyClaims(parts);
     this.#counts = new KeyCountsCache(storage);
     this.#queue = new ToDeviceQueue(storage, platform.log);
+    this.#received = new ReceivedToDevice({ ...parts, delivery });
+    const shared = new SharedUsers(storage, serverName);
+    this.#announcer = new DeviceListAnnouncer({ storage, platform, isLocal: (userId) => shared.isLocal(userId) });
+    this.#parted = new PartedLists({ storage, platform, shared, drop: (userIds) => lists.drop(userIds) });
+    const lists = new RemoteDeviceLists({
+      storage,
+      remote,
+      shared,
+      onStale: (name) => this.#resync.wake(name),
+    });
+    this.#resync = new DeviceListResync({ storage, platform, ask: (userId) => lists.ask(userId) });
+    this.keyQueries = new KeyQueries({ platform, remote, serverName, deviceKeys: this.deviceKeys, lists, shared });
+    const edus = new DeviceListEdus({ storage, lists, shared, onHeardFrom: (name) => this.#resync.wake(name) });
+    this.eduHandlers = {
+      'm.direct_to_device': (origin, content) => this.#received.take(origin, content),
+      'm.device_list_update': (origin, content) => edus.takeUpdate(origin, content),
+      'm.signing_key_update': (origin, content) => edus.takeSigningKeys(origin, content),
+    };
   }
 
   toDevice(device: DeviceAddress, range: StreamRange, limit: number): Promise<{ json: string; position: number }[]> {
@@ -55,8 +99,27 @@ export class Encryption implements EncryptionReader {
     return [...new Set(pages.flat().map((row) => row.user_id))];
   }
 
+  /** The devices of a user of this server, for other servers. Throws M_INVALID_PARAM for a user of another one. */
+  async ownDevices(userId: UserId): Promise<OwnDevices> {
+    if (serverNameOf(userId) !== this.#serverName) {
+      throw new MatrixError('M_INVALID_PARAM', `${userId} is no user of this server; ask ${serverNameOf(userId)}.`);
+    }
+    return readOwnDevices(this.#storage, userId);
+  }
+
+  async start(): Promise<void> {
+    this.#received.start();
+    this.#parted.start();
+    await this.#resync.start();
+    await this.#announcer.start();
+  }
+
   /** Finishes what runs in the background. */
   async stop(): Promise<void> {
+    await this.#announcer.stop();
+    await this.#parted.stop();
+    await this.#resync.stop();
+    await this.#received.stop();
     await this.#queue.settled();
   }
 }

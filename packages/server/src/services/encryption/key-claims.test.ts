@@ -21,7 +21,7 @@ async function upload(oneTimeKeys: Record<string, string>, fallbackKeys: Record<
 }
 
 async function claim(requested: Record<string, Record<string, string>> = { [ALICE]: { PHONE: SIGNED } }) {
-  return JSON.parse((await world.encryption.keyClaims.claim(requested)).oneTimeKeysJson);
+  return JSON.parse((await world.encryption.keyClaims.claim(requested, undefined)).oneTimeKeysJson);
 }
 
 /** The one key of a claim for the phone. */
@@ -66,11 +66,14 @@ test('several devices in one claim; what is not there is left out, other servers
   await upload({ [`${SIGNED}:A`]: 'a' });
   const keys = { [`${SIGNED}:A`]: 'b' };
   await world.encryption.deviceKeys.upload(laptop, { deviceKeys: undefined, oneTimeKeys: keys, fallbackKeys: {} });
-  const { oneTimeKeysJson, failures } = await world.encryption.keyClaims.claim({
-    [ALICE]: { PHONE: SIGNED, LAPTOP: SIGNED, GONE: SIGNED },
-    '@bob:localhost': { PHONE: SIGNED },
-    '@carol:other.example': { PHONE: SIGNED },
-  });
+  const { oneTimeKeysJson, failures } = await world.encryption.keyClaims.claim(
+    {
+      [ALICE]: { PHONE: SIGNED, LAPTOP: SIGNED, GONE: SIGNED },
+      '@bob:localhost': { PHONE: SIGNED },
+      '@carol:other.example': { PHONE: SIGNED },
+    },
+    undefined,
+  );
   expect(JSON.parse(oneTimeKeysJson)).toEqual({
     [ALICE]: { PHONE: { [`${SIGNED}:A`]: 'a' }, LAPTOP: { [`${SIGNED}:A`]: 'b' } },
   });

@@ -4,8 +4,8 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { DeviceAddress } from './encryption-reader.ts';
 
-/** Largest device keys; today's have some 600 bytes. */
-const MAX_DEVICE_KEYS_BYTES = 65_536;
+/** Largest device keys: what fits into one EDU of federation with its envelope. Today's have some 600 bytes. */
+const MAX_DEVICE_KEYS_BYTES = 60_000;
 /** Largest one-time or fallback key; today's have some 300 bytes. */
 const MAX_KEY_BYTES = 8_192;
 

@@ -1,5 +1,4 @@
 import { asUserId, type ServerName, serverNameOf } from '@limpet/protocol/identifiers';
-import type { JsonObject } from '@limpet/protocol/json';
 
 /** What a request says of many users, those of this server apart. Who has no valid user ID is left out. */
 export interface SplitByServer<Value> {
@@ -19,13 +18,11 @@ export function splitByServer<Value>(
     if (userId === undefined) continue;
     const server = serverNameOf(userId);
     if (server === ownName) local.push([userId, value]);
-    else remote.set(server, [...(remote.get(server) ?? []), [userId, value]]);
+    else {
+      const ofServer = remote.get(server);
+      if (ofServer === undefined) remote.set(server, [[userId, value]]);
+      else ofServer.push([userId, value]);
+    }
   }
   return { local, remote };
-}
-
-/** What `failures` says of servers that are not asked, as long as there is no federation. */
-export function unaskedServers(servers: Iterable<ServerName>): JsonObject {
-  const why = { errcode: 'M_UNKNOWN', error: 'This server does not ask other servers for keys yet.' };
-  return Object.fromEntries([...servers].map((server) => [server, why]));
 }

@@ -8,3 +8,12 @@ export const selectDeviceListChanges = defineStatement<Stretch, { user_id: strin
   `select user_id from device_list_changes
    where writer = :writer and position > :after and position <= :upTo order by position`,
 );
+
+/** The same, the first ones alone. */
+export const selectSomeDeviceListChanges = defineStatement<
+  Stretch & { limit: number },
+  { user_id: string; position: number }
+>(
+  `select user_id, position from device_list_changes
+   where writer = :writer and position > :after and position <= :upTo order by position limit :limit`,
+);

@@ -1,0 +1,23 @@
+import type { UserId } from '@limpet/protocol/identifiers';
+import { selectAnnouncedList } from '../../storage/queries/announced-devices.ts';
+import { selectDeviceKeysOfUsers } from '../../storage/queries/device-keys.ts';
+import type { Storage } from '../../storage/storage.ts';
+
+export interface OwnDevices {
+  /** The newest update of this list that was sent to anybody; 0 where there was none. */
+  readonly streamId: number;
+  /** The text of a JSON list: those that have keys. */
+  readonly devicesJson: string;
+}
+
+/** A user's devices as other servers get them. Specification: server-server API, "Device Management". */
+export async function readOwnDevices(storage: Storage, userId: UserId): Promise<OwnDevices> {
+  // The number first: an update that comes between is in the list already, and once more does no harm.
+  const [announced] = await storage.read(selectAnnouncedList, { userId });
+  const rows = await storage.read(selectDeviceKeysOfUsers, { userIds: [userId] });
+  const devices = rows.map(({ device_id: deviceId, json, display_name: name }) => {
+    const named = name === null ? '' : `"device_display_name":${JSON.stringify(name)},`;
+    return `{${named}"device_id":${JSON.stringify(deviceId)},"keys":${json}}`;
+  });
+  return { streamId: announced?.stream_id ?? 0, devicesJson: `[${devices.join(',')}]` };
+}
