@@ -1,3 +1,4 @@
+import { MAX_PREV_EVENTS } from '@limpet/protocol/parse-pdu';
 import type { Pdu } from '@limpet/protocol/pdu';
 import {
   deleteForwardExtremities,
@@ -49,7 +50,7 @@ export const EXTREMITY_EXPECTATION = 'the graph ends where the writer has it';
 
 /**
  * Adds one event to the batch, with all its rows and changes, and moves the room in memory past it. Its `prev_events`
- * are the room's extremities. The batch is committed, or the room in memory is thrown away.
+ * are the room's extremities, the first of them where one event cannot name all. The batch is committed, or the room in memory is thrown away.
  */
 export function appendEvent(
   transaction: WriteTransaction,
@@ -69,13 +70,11 @@ export function appendEvent(
     projection.projectOutgoing?.(transaction, event, room);
   }
 
-  room.extremities = [event];
+  room.extremities = [...room.extremities.slice(MAX_PREV_EVENTS), event];
   room.lastRoomIndex++;
   if (slotNid !== undefined) {
     const { type, stateKey = '' } = event.pdu;
     const previous = slotEventIn(room, type, stateKey);
-    // The sender and the target of a membership are loaded.
-    if (type === 'm.room.member') room.knownMembers.add(stateKey);
     writeSlotChange(transaction, room, { slotNid, type, stateKey, event, previous }, placeOf(event).position);
     room.current = withSlots(room.current, [[slotNid, event.nid]]);
   }
@@ -160,7 +159,7 @@ function writeEvent(
  */
 function writeExtremities(transaction: WriteTransaction, room: LoadedRoom, eventNid: number): void {
   const roomNid = room.record.nid;
-  const [first, ...others] = room.extremities;
+  const [first, ...others] = room.extremities.slice(0, MAX_PREV_EVENTS);
   if (first === undefined) transaction.run(insertForwardExtremity, { roomNid, eventNid });
   else transaction.expect(moveForwardExtremity, { roomNid, from: first.nid, to: eventNid }, EXTREMITY_EXPECTATION);
   if (others.length > 0) {

@@ -79,6 +79,7 @@ export class LoadedRoom implements RoomView {
     const key = stateMapKey(type, stateKey);
     this.state.delete(key);
     this.nids.delete(key);
+    if (type === 'm.room.member') this.knownMembers.add(stateKey);
   }
 
   /** Counts one who came (1) or went (-1); what that is for the user's server, if it changes anything. */
@@ -103,7 +104,7 @@ export class LoadedRoom implements RoomView {
 
   /** Lets go of member events; they are read again when somebody needs them. */
   forgetMembers(): void {
-    for (const userId of this.knownMembers) this.clearState('m.room.member', userId);
+    for (const userId of [...this.knownMembers]) this.clearState('m.room.member', userId);
     this.knownMembers.clear();
   }
 }

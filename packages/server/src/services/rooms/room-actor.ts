@@ -1,4 +1,5 @@
 import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
+import { MAX_PREV_EVENTS } from '@limpet/protocol/parse-pdu';
 import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
 import { type Committed, ExpectationFailed, StaleBatch, type WriteTransaction } from '../../storage/storage.ts';
 import { type Appended, type Arrival, appendEvent, EXTREMITY_EXPECTATION } from './append-event.ts';
@@ -55,6 +56,8 @@ export interface RoomInTurn {
   readonly room: LoadedRoom;
   /** Has to be called before the member events of these users are looked at. */
   loadMembers(...userIds: readonly string[]): Promise<void>;
+  /** Kept when all that was decided before is on disk: for who reads more of the room than is in memory. */
+  written(): Promise<void>;
   /** An event of a user of this server, made now. Throws as `EventMaker.make`. */
   make(event: NewEvent, context: EventContext): MadeEvent;
 }
@@ -141,6 +144,7 @@ export class RoomActor {
       const decision = await decide({
         room: this.room,
         loadMembers: (...userIds) => this.#loadMembers(userIds),
+        written: () => this.#settled(),
         make: (event, context) => this.#parts.maker.make(event, context),
       });
       if (isNothing(decision)) return undefined;
@@ -159,7 +163,8 @@ export class RoomActor {
     const { record, extremities } = this.room;
     const isOne = made.length + events.length === 1;
     const state = isOne ? this.room.state : new Map(this.room.state);
-    let previous = extremities.map((extremity) => extremity.pdu);
+    // As many as one event can name; where nobody may bring them together, there are more (`RoomWriter.change`).
+    let previous = extremities.slice(0, MAX_PREV_EVENTS).map((extremity) => extremity.pdu);
     const arrivals: Arrival[] = [];
     for (const next of [...made, ...events]) {
       if (!('pdu' in next)) await this.#loadMembersInto(state, usersNamedBy(next));

@@ -38,14 +38,9 @@ export function writeSlotChange(
   const eventNid = event?.nid ?? null;
   transaction.run(insertStateChange, { roomNid, writer, position, slotNid, eventNid, previousNid });
   if (type === 'm.room.member') writeMembership(transaction, room, change);
-  if (event === undefined) room.clearState(type, stateKey);
-  // Of the members, those that somebody asked for stay in memory; the others are read when they are needed.
-  else if (type !== 'm.room.member' || isInMemory(room, change)) room.setState(event);
-}
-
-/** The sender of what comes next may be this one. */
-function isInMemory(room: LoadedRoom, { stateKey }: SlotChange): boolean {
-  return room.knownMembers.has(stateKey);
+  // Whoever decides next must not read what is not on disk yet.
+  if (event !== undefined) room.setState(event);
+  else room.clearState(type, stateKey);
 }
 
 function writeMembership(transaction: WriteTransaction, room: LoadedRoom, change: SlotChange): void {

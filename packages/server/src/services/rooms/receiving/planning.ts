@@ -19,6 +19,8 @@ export interface PlanningParts extends Omit<ResolutionParts, 'events'> {
   readonly slots: SlotTable;
   readonly version: RoomVersion;
   readonly isToBeSent: boolean;
+  /** Kept when all that was decided before is on disk. */
+  readonly written: () => Promise<void>;
   /** Whether an event that was accepted is to be shown later (E5). */
   readonly isToBeHeld: (event: ReceivedEvent) => boolean;
 }
@@ -105,6 +107,8 @@ export class Planning {
   async stateAfterNid(nid: number): Promise<StateRef> {
     const planned = this.#planned.get(nid);
     if (planned !== undefined) return planned.after;
+    // An end of the graph may be an event of ours that is still on its way to the disk, with the state before it.
+    await this.#parts.written();
     const event = (await this.#parts.events.byNids([nid])).get(nid);
     if (event === undefined) throw new Error(`The event ${nid} is not there`);
     return this.refs.after(event);

@@ -504,3 +504,45 @@ describe('E5: sticky events that come too fast', () => {
     expect(await due()).toEqual(all.map(({ pdu }) => pdu.eventId));
   });
 });
+
+describe('beside what this server sends itself', () => {
+  test('events of others come in while ours are on their way to the disk', async () => {
+    let last = joined;
+    const work: Promise<unknown>[] = [];
+    for (let round = 0; round < 20; round++) {
+      const content = { topic: `${round}` };
+      const ours = { sender: { userId: far.creator }, roomId: far.roomId, type: 'm.room.topic', stateKey: '', content };
+      work.push(rooms.say(far.roomId, ALICE, `ours ${round}`));
+      work.push(rooms.sending.setState({ ...ours, sender: { userId: ALICE } }).catch(() => undefined));
+      last = far.after(last, far.say(BOB, `theirs ${round}`));
+      work.push(receive(last));
+      const member = far.after(last, far.member(`@user${round}:near`, 'join'));
+      work.push(receive(member));
+      last = member;
+    }
+    await Promise.all(work);
+    const messages = (await timeline()).length;
+    expect(messages).toBe(1 + 20 + 40);
+    expect((await rooms.memberships.counts(await record())).joined).toBe(4 + 20);
+  });
+
+  test('a member who left a moment ago is gone for what comes next', async () => {
+    const leave = far.after(joined, far.member(BOB, 'leave'));
+    const after = far.after(leave, far.say(CAROL, 'bye'));
+    const [, , late] = await Promise.all([
+      receive(leave),
+      rooms.say(far.roomId, ALICE, 'ours'),
+      receive(after, far.after(after, far.say(BOB, 'not any more'))),
+    ]);
+    expect(late.map(({ outcome }) => outcome)).toEqual(['accepted', 'rejected']);
+  });
+
+  test('where nobody of ours may speak, more ends than one event can name hold up nobody', async () => {
+    const levels = { users: { [far.creator]: 100 }, events_default: 50, invite: 0 };
+    const quiet = far.after(joined, far.state('m.room.power_levels', '', levels));
+    const ends = Array.from({ length: 30 }, (_, index) => far.after(quiet, far.say(far.creator, `${index}`)));
+    await receive(quiet, ...ends);
+    await rooms.membershipChanges.leave({ roomId: far.roomId, userId: ALICE });
+    expect(await membership(ALICE)).toBe('leave');
+  });
+});

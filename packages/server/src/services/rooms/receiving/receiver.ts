@@ -245,6 +245,7 @@ export class Receiver implements RoomReceiver, RoomWatcher {
       authGraph: this.#authGraph,
       log: platform.log,
       version: turn.room.record.version,
+      written: () => turn.written(),
       isToBeSent: options.isToBeSent ?? false,
       isToBeHeld: (event) => {
         const delayMs = this.#delayOf(event);
