@@ -18,6 +18,7 @@ import { parseQueryString, type QueryParameters } from './query-string.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { RawJson } from './raw-json.ts';
 import { readJsonBody } from './read-json-body.ts';
+import { RequestsUnderWay } from './requests-under-way.ts';
 import type { HandlerResult, RequestContext, Route, StreamedRequest } from './route.ts';
 import {
   type ClaimedSignature,
@@ -26,6 +27,12 @@ import {
   verifyServerSignature,
 } from './server-signature.ts';
 import { StreamedBytes } from './streamed-bytes.ts';
+
+/**
+ * Signatures that are verified at once for one network. It takes no time with a key that is known; who makes up servers
+ * makes us look for their keys, and is to leave room for others.
+ */
+const MAX_VERIFYING_PER_NETWORK = 100;
 
 /** What the edge itself needs of the server, for every route alike. */
 export interface Edge {
@@ -61,7 +68,8 @@ declare module 'fastify' {
  * (before the body is read), body, query, path against their schemas, the handler, the answer. A server's signature
  * covers the body, so it is verified after that was read, and before all else.
  */
-export function mount(app: FastifyInstance, routes: readonly Route[], edge: Edge): void {
+export function mount(app: FastifyInstance, routes: readonly Route[], withoutCounts: Edge): void {
+  const edge = { ...withoutCounts, verifying: new RequestsUnderWay(MAX_VERIFYING_PER_NETWORK) };
   mountAll(
     app,
     routes.filter((route) => !route.takesStream),
@@ -78,7 +86,12 @@ export function mount(app: FastifyInstance, routes: readonly Route[], edge: Edge
   });
 }
 
-function mountAll(app: FastifyInstance, routes: readonly Route[], edge: Edge): void {
+interface MountEdge extends Edge {
+  /** Signatures that are being verified, by network. */
+  readonly verifying: RequestsUnderWay;
+}
+
+function mountAll(app: FastifyInstance, routes: readonly Route[], edge: MountEdge): void {
   for (const route of routes) {
     const handler = handlerOf(route, edge);
     for (const path of route.endpoint.paths) {
@@ -94,7 +107,7 @@ function mountAll(app: FastifyInstance, routes: readonly Route[], edge: Edge): v
 }
 
 /** Who asks, and whether it may ask so often. What is refused here costs neither a body nor a schema. */
-async function admit(request: FastifyRequest, route: Route, edge: Edge): Promise<void> {
+async function admit(request: FastifyRequest, route: Route, edge: MountEdge): Promise<void> {
   request.clientAddress = clientAddressOf(request.raw, edge.isBehindProxy);
   const { authentication } = route.endpoint;
   if (authentication === 'server signature') {
@@ -115,7 +128,7 @@ async function admit(request: FastifyRequest, route: Route, edge: Edge): Promise
   edge.rateLimits.take('general', request.requester.userId);
 }
 
-function admitServer(request: FastifyRequest, edge: Edge): void {
+function admitServer(request: FastifyRequest, edge: MountEdge): void {
   const network = addressNetwork(request.clientAddress);
   try {
     request.claimedSignature = readServerSignature(request.raw.rawHeaders, edge.serverName);
@@ -127,19 +140,24 @@ function admitServer(request: FastifyRequest, edge: Edge): void {
 }
 
 /** The server that signed, its signature verified over the body. A wrong one counts as a request of nobody. */
-async function verifyServer(request: FastifyRequest, claimed: ClaimedSignature, edge: Edge): Promise<RequestingServer> {
+async function verifyServer(
+  request: FastifyRequest,
+  claimed: ClaimedSignature,
+  edge: MountEdge,
+): Promise<RequestingServer> {
   const signed = {
     method: request.method,
     uri: request.raw.url ?? '',
     destination: edge.serverName,
     content: signedContentOf(request),
   };
+  const network = addressNetwork(request.clientAddress);
   try {
-    const server = await verifyServerSignature(claimed, signed, edge.serverKeys);
+    const server = await edge.verifying.run(network, () => verifyServerSignature(claimed, signed, edge.serverKeys));
     edge.heardFrom(server.serverName);
     return server;
   } catch (error) {
-    edge.rateLimits.take('general', addressNetwork(request.clientAddress));
+    edge.rateLimits.take('general', network);
     throw error;
   }
 }
@@ -170,7 +188,7 @@ function queryParametersOf(request: FastifyRequest): QueryParameters {
   return request.queryParameters;
 }
 
-function handlerOf(route: Route, edge: Edge): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
+function handlerOf(route: Route, edge: MountEdge): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
   const { endpoint } = route;
   const checkPath = endpoint.pathParameters && schemaCheck(endpoint.pathParameters, 'path');
   const checkQuery = endpoint.query && schemaCheck(endpoint.query, 'query');

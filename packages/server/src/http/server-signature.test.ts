@@ -30,6 +30,7 @@ const PATH = '/_matrix/federation/v1/thing/a%2Fb?x=%20y&x=2';
 const peer = createTestPeer('remote.test');
 const apps: FastifyInstance[] = [];
 let asked: WantedKey[] = [];
+let gate: Promise<void> | undefined;
 
 function createApp(limits: RateLimitOptions['limits'] = {}): FastifyInstance {
   const clock = { nowMs: () => 0, monotonicMs: () => 0 };
@@ -55,6 +56,7 @@ function createApp(limits: RateLimitOptions['limits'] = {}): FastifyInstance {
       serverKeys: {
         async find(wanted) {
           asked.push(...wanted);
+          await gate;
           return wanted.map(({ serverName, keyId }) => keyOf(serverName, keyId));
         },
       },
@@ -70,6 +72,7 @@ function keyOf(serverName: string, keyId: string) {
 }
 
 afterEach(async () => {
+  gate = undefined;
   await Promise.all(apps.splice(0).map((app) => app.close()));
 });
 
@@ -192,4 +195,23 @@ test('who forges signatures is slowed down, and asks for no more keys', async ()
     statuses.push((await put('{}', signed({}, createTestPeer(`forged${count}.test`)), app)).status);
   }
   expect(statuses).toEqual([401, 401, 429, 429]);
+});
+
+test('who makes up servers does not have all their keys looked for at once', async () => {
+  let open = () => {};
+  gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  const app = createApp();
+  const statuses: number[] = [];
+  const answers = Array.from({ length: 110 }, async (_unused, number) => {
+    const { status } = await put('{}', signed({}, createTestPeer(`forged${number}.test`)), app);
+    statuses.push(status);
+  });
+  await expect.poll(() => statuses).toEqual(new Array(10).fill(429));
+  expect(asked).toHaveLength(100);
+  open();
+  await Promise.all(answers);
+  expect(statuses.slice(10)).toEqual(new Array(100).fill(401));
+  expect((await put('{"b":1,"a":[2]}', signed(), app)).status).toBe(200);
 });

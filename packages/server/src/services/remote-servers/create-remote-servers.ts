@@ -60,7 +60,7 @@ export function createRemoteServers(parts: RemoteServersParts): RemoteServersSer
     storage,
     platform,
     ownKeys,
-    fetch: (name) => fetcher.fetchKeys(name),
+    fetcher,
   });
 
   function forgetFailures(name: string): void {

@@ -4,6 +4,7 @@ import { verifySignedJson } from '@limpet/protocol/signing';
 import type { LRUCache } from 'lru-cache';
 import { createCache } from '../../cache/create-cache.ts';
 import type { Platform } from '../../platform/platform.ts';
+import { Lane } from './lane.ts';
 import { type KeyResponse, readKeyResponse } from './read-key-response.ts';
 import type { RemoteRequests } from './remote-requests.ts';
 import { type RemoteRequest, RemoteServerError } from './remote-servers.ts';
@@ -20,7 +21,10 @@ const MIN_PAUSE_AFTER_FAILURE_MS = 1_000;
 const MAX_PAUSE_AFTER_FAILURE_MS = 60_000;
 /** Servers of which is known when they were asked. */
 const MAX_SERVERS_IN_MEMORY = 10_000;
-/** Servers asked at once, and those that wait for their turn; whoever comes then gets no key. */
+/**
+ * Servers asked at once, and those that wait for their turn; whoever comes then gets no key. Anybody can make us ask
+ * for servers that he made up, so those known from before have a lane of their own.
+ */
 const MAX_AT_ONCE = 200;
 const MAX_WAITING = 5_000;
 
@@ -36,8 +40,8 @@ export class KeyFetcher {
   readonly #parts: KeyFetcherParts;
   readonly #asked: LRUCache<string, { readonly untilMs: number; readonly failures: number }> =
     createCache(MAX_SERVERS_IN_MEMORY);
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #knownLane = new Lane(MAX_AT_ONCE, MAX_WAITING);
+  readonly #newLane = new Lane(MAX_AT_ONCE, MAX_WAITING);
 
   constructor(parts: KeyFetcherParts) {
     this.#parts = parts;
@@ -47,33 +51,23 @@ export class KeyFetcher {
    * Keys that can be had now; `undefined` where there are none, or the server was asked a moment ago.
    * Specification: server-server API, "Retrieving server keys".
    */
-  async fetchKeys(serverName: string): Promise<KeyResponse | undefined> {
+  async fetchKeys(serverName: string, isKnown: boolean): Promise<KeyResponse | undefined> {
     const nowMs = this.#parts.platform.clock.monotonicMs();
     const before = this.#asked.get(serverName);
-    if ((before !== undefined && nowMs < before.untilMs) || this.#waiting.length >= MAX_WAITING) {
+    const lane = isKnown ? this.#knownLane : this.#newLane;
+    if ((before !== undefined && nowMs < before.untilMs) || lane.isFull) {
       return undefined;
     }
-    await this.#turn();
-    try {
+    return lane.run(async () => {
       const response = (await this.#fromServer(serverName)) ?? (await this.#fromNotaries(serverName));
       this.#remember(serverName, response === undefined ? (before?.failures ?? 0) + 1 : 0);
       return response;
-    } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
-    }
+    });
   }
 
   /** The server is there: what was remembered of its failures holds no longer. */
   forgetFailures(serverName: string): void {
     this.#asked.delete(serverName);
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#running >= MAX_AT_ONCE) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#running++;
   }
 
   #remember(serverName: string, failures: number): void {

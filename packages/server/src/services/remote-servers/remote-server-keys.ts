@@ -7,9 +7,9 @@ import type { Platform } from '../../platform/platform.ts';
 import type { Timer } from '../../platform/timers.ts';
 import { type ServerKeysRow, selectServerKeys, upsertServerKeys } from '../../storage/queries/server-keys.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { KeyFetcher } from './key-fetcher.ts';
 import { KnownServerKeys, keysFromJson, NO_SERVER_KEYS } from './known-server-keys.ts';
 import type { OwnKeys } from './own-keys.ts';
-import type { KeyResponse } from './read-key-response.ts';
 import type { ServerKeys, WantedKey } from './remote-servers.ts';
 
 /** Servers whose keys stand in memory. */
@@ -24,8 +24,7 @@ export interface RemoteServerKeysParts {
   readonly storage: Storage;
   readonly platform: Platform;
   readonly ownKeys: OwnKeys;
-  /** Asks for the keys of a server; `undefined` where they cannot be had, or were asked for just now. */
-  readonly fetch: (serverName: string) => Promise<KeyResponse | undefined>;
+  readonly fetcher: KeyFetcher;
 }
 
 /** Keys from memory, then from the database, then from the servers themselves; what was fetched is kept for good. */
@@ -149,7 +148,7 @@ export class RemoteServerKeys implements ServerKeys {
   }
 
   async #fetchAndKeep(serverName: string, known: KnownServerKeys): Promise<KnownServerKeys> {
-    const response = await this.#parts.fetch(serverName);
+    const response = await this.#parts.fetcher.fetchKeys(serverName, known !== NO_SERVER_KEYS);
     if (response === undefined) {
       return known;
     }
