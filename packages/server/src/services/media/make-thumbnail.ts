@@ -29,7 +29,8 @@ export async function makeThumbnail(
   wanted: ThumbnailSize & { readonly isAnimated: boolean },
 ): Promise<MadeThumbnail> {
   const sharp = await loadSharp();
-  const about = await sharp(content, STRICT).metadata().catch(refuse);
+  // This reads the header alone, so that what is too large can be told from what is damaged.
+  const about = await sharp(content, { ...STRICT, limitInputPixels: false }).metadata().catch(refuse);
   if (about.width * about.height > MAX_PIXELS) {
     throw new MatrixError('M_TOO_LARGE', `The picture has more than ${MAX_PIXELS / 1_000_000} million pixels.`);
   }
