@@ -25,12 +25,12 @@ afterAll(() => {
 });
 
 describe('what a start loads', () => {
-  test('a server on SQLite does without PostgreSQL, the query builder, undici and compilers of schemas', async () => {
+  test('a server on SQLite does without PostgreSQL, the query builder, undici, sharp and compilers of schemas', async () => {
     const { packages } = await filesLoadedBy([LIMPET, 'serve', '--config', 'limpet.yaml']);
     expect(packages).toContain('fastify');
     expect(packages).toContain('yaml');
     const compilers = ['@fastify/ajv-compiler', 'ajv', '@fastify/fast-json-stringify-compiler'];
-    expect(packages.filter((name) => ['pg', 'kysely', 'undici', ...compilers].includes(name))).toEqual([]);
+    expect(packages.filter((name) => ['pg', 'kysely', 'sharp', 'undici', ...compilers].includes(name))).toEqual([]);
   });
 
   test('without a configuration file nothing of YAML is loaded', async () => {

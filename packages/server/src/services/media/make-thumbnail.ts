@@ -30,7 +30,9 @@ export async function makeThumbnail(
 ): Promise<MadeThumbnail> {
   const sharp = await loadSharp();
   // This reads the header alone, so that what is too large can be told from what is damaged.
-  const about = await sharp(content, { ...STRICT, limitInputPixels: false }).metadata().catch(refuse);
+  const about = await sharp(content, { ...STRICT, limitInputPixels: false })
+    .metadata()
+    .catch(refuse);
   if (about.width * about.height > MAX_PIXELS) {
     throw new MatrixError('M_TOO_LARGE', `The picture has more than ${MAX_PIXELS / 1_000_000} million pixels.`);
   }
