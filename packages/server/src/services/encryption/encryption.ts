@@ -99,12 +99,17 @@ export class Encryption implements EncryptionReader {
     return [...new Set(pages.flat().map((row) => row.user_id))];
   }
 
-  /** The devices of a user of this server, for other servers. Throws M_INVALID_PARAM for a user of another one. */
+  /**
+   * The devices of a user of this server, for other servers. Throws M_INVALID_PARAM for a user of another one,
+   * M_NOT_FOUND where there is no such user.
+   */
   async ownDevices(userId: UserId): Promise<OwnDevices> {
     if (serverNameOf(userId) !== this.#serverName) {
       throw new MatrixError('M_INVALID_PARAM', `${userId} is no user of this server; ask ${serverNameOf(userId)}.`);
     }
-    return readOwnDevices(this.#storage, userId);
+    const devices = await readOwnDevices(this.#storage, userId);
+    if (devices === undefined) throw new MatrixError('M_NOT_FOUND', `There is no user ${userId} here.`);
+    return devices;
   }
 
   async start(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { UserId } from '@limpet/protocol/identifiers';
 import { selectAnnouncedList } from '../../storage/queries/announced-devices.ts';
 import { selectDeviceKeysOfUsers } from '../../storage/queries/device-keys.ts';
+import { selectUser } from '../../storage/queries/users.ts';
 import type { Storage } from '../../storage/storage.ts';
 
 export interface OwnDevices {
@@ -10,8 +11,13 @@ export interface OwnDevices {
   readonly devicesJson: string;
 }
 
-/** A user's devices as other servers get them. Specification: server-server API, "Device Management". */
-export async function readOwnDevices(storage: Storage, userId: UserId): Promise<OwnDevices> {
+/**
+ * A user's devices as other servers get them; `undefined` where there is no such user.
+ * Specification: server-server API, "Device Management".
+ */
+export async function readOwnDevices(storage: Storage, userId: UserId): Promise<OwnDevices | undefined> {
+  const [user] = await storage.read(selectUser, { userId });
+  if (user === undefined) return undefined;
   // The number first: an update that comes between is in the list already, and once more does no harm.
   const [announced] = await storage.read(selectAnnouncedList, { userId });
   const rows = await storage.read(selectDeviceKeysOfUsers, { userIds: [userId] });
