@@ -5,6 +5,7 @@ import type { MeasuredIntervals } from './profile/measured-intervals.ts';
 import type { Progress } from './report/progress.ts';
 import type { Report } from './report/report.ts';
 import type { ScenarioName } from './scenarios/scenario-name.ts';
+import type { Federation } from './targets/start-federation.ts';
 import type { Subject } from './targets/subject.ts';
 
 /** What a scenario works with. */
@@ -17,6 +18,8 @@ export interface BenchContext {
   readonly report: Report;
   readonly progress: Progress;
   readonly intervals: MeasuredIntervals;
+  /** Starts so many of this repository's servers that know each other; whoever asks for them ends them. */
+  readonly startFederation: (count: number) => Promise<Federation>;
 }
 
 export interface Attempt {

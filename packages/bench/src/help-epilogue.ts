@@ -9,9 +9,16 @@ Scenarios:
                first, the median and the last client that has it; the median of --rounds rounds, and the worst.
   sticky-page  --sticky-events unexpired sticky events lie in one room, and 1,000 in another. Initial /sync of a user
                of that room alone, --requests times: p50 and p99 of the page.
+  federation-send      one server with a room, and one user in it on each of --servers others. --rate events a second
+               for --duration: time from when an event was to be sent until the client of the last server has it.
+  federation-catch-up  a server is away while --missed-events sticky events are sent on another one. From its return
+               until the last of its 4 clients has the last of them.
+  federation-join      a room of --members members and --room-events events. Time in which a user of a server that
+               knows nothing of it joins, and until his client has the room; three times, each with a new server.
   memory       resident memory at rest (before any load) and after the load of the other scenarios, or of 64 senders
                if it runs alone. Of --start, --floor, and a --target with --pid.
 
+The federation scenarios run only where they are named, and with --start: they start their own servers.
 A target needs open registration and no rate limits. The bench makes users and rooms there, and leaves them.
 
 Exit status: 0 all was measured, 1 a measurement failed, 2 wrong arguments or a target that cannot be used.

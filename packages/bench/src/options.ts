@@ -15,6 +15,11 @@ export interface Options {
   readonly rounds: number;
   readonly stickyEvents: number;
   readonly requests: number;
+  readonly servers: number;
+  readonly rate: number;
+  readonly missedEvents: number;
+  readonly members: number;
+  readonly roomEvents: number;
   readonly registrationToken: string | undefined;
   /** Of the one target. */
   readonly processId: number | undefined;

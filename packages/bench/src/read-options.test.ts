@@ -36,7 +36,12 @@ describe('options', () => {
   test.each([
     ['nothing to measure', [], 'Give --target URL, --start or --floor'],
     ['an unknown option', ['--flor'], "unknown option '--flor'"],
-    ['an unknown scenario', ['--floor', '--scenario', 'sends'], 'There are send, sync-fanout, sticky-page, memory'],
+    [
+      'an unknown scenario',
+      ['--floor', '--scenario', 'sends'],
+      'There are send, sync-fanout, sticky-page, federation-send',
+    ],
+    ['federation without servers to stop', ['--floor', '--scenario', 'federation-send'], 'need --start'],
     ['a target that is no address', ['--target', 'localhost'], 'It must be an address like http://127.0.0.1:8008'],
     ['another protocol', ['--target', 'ftp://localhost'], 'It must be an address like http://127.0.0.1:8008'],
     ['a count of none', ['--floor', '--clients', '0'], 'It must be an integer, at least 1'],

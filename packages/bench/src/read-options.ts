@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { UsageFault } from './faults.ts';
 import { HELP_EPILOGUE } from './help-epilogue.ts';
 import type { NamedTarget, Options } from './options.ts';
-import { SCENARIO_NAMES, type ScenarioName } from './scenarios/scenario-name.ts';
+import { isFederationScenario, SCENARIO_NAMES, type ScenarioName } from './scenarios/scenario-name.ts';
 
 /** Named clients, rooms and events: more would measure the bench's own memory. */
 const MAX_COUNT = 10_000_000;
@@ -31,6 +31,11 @@ interface Parsed {
   readonly rounds: number;
   readonly stickyEvents: number;
   readonly requests: number;
+  readonly servers: number;
+  readonly rate: number;
+  readonly missedEvents: number;
+  readonly members: number;
+  readonly roomEvents: number;
   readonly registrationToken?: string;
   readonly pid?: number;
   readonly dataDir: string;
@@ -54,7 +59,7 @@ export function readOptions(args: readonly string[], output: TextOutput): Option
     targets: parsed.target,
     start: parsed.start,
     floor: parsed.floor,
-    scenarios: SCENARIO_NAMES.filter((name) => parsed.scenario.length === 0 || parsed.scenario.includes(name)),
+    scenarios: chosenScenarios(parsed.scenario),
     jsonPath: parsed.json,
     durationMs: parsed.duration * 1000,
     warmUpMs: parsed.warmUp * 1000,
@@ -63,6 +68,11 @@ export function readOptions(args: readonly string[], output: TextOutput): Option
     rounds: parsed.rounds,
     stickyEvents: parsed.stickyEvents,
     requests: parsed.requests,
+    servers: parsed.servers,
+    rate: parsed.rate,
+    missedEvents: parsed.missedEvents,
+    members: parsed.members,
+    roomEvents: parsed.roomEvents,
     registrationToken: parsed.registrationToken,
     processId: parsed.pid,
     dataDirectory: parsed.dataDir,
@@ -77,9 +87,9 @@ function createCommand(): Command {
     .option('--start', "start this repository's own server, with data of its own that go away afterwards", false)
     .option('--floor', 'start and measure the floor program: the least that a server has to do', false)
     .addOption(
-      new Option('--scenario <name>', `${SCENARIO_NAMES.join(', ')}; repeatable (default: all)`)
+      new Option('--scenario <name>', `${SCENARIO_NAMES.join(', ')}; repeatable (default: all but federation-…)`)
         .argParser(addScenario)
-        .default([], 'all'),
+        .default([], 'all but federation-…'),
     )
     .option('--json <file>', 'write the figures as JSON, too')
     .option('--duration <seconds>', 'of each measurement of send', secondsUpTo(MAX_SECONDS), 10)
@@ -89,6 +99,11 @@ function createCommand(): Command {
     .option('--rounds <count>', 'events of sync-fanout, one after the other', readCount, 20)
     .option('--sticky-events <count>', 'unexpired sticky events of sticky-page', readCount, 100_000)
     .option('--requests <count>', 'pages asked for by sticky-page', readCount, 300)
+    .addOption(countOption('--servers <count>', 'that get the events of federation-send', 20))
+    .addOption(countOption('--rate <count>', 'events a second of federation-send', 200))
+    .addOption(countOption('--missed-events <count>', 'sticky events that federation-catch-up waits for', 10_000))
+    .addOption(countOption('--members <count>', 'of the room of federation-join', 10_000))
+    .addOption(countOption('--room-events <count>', 'of the room of federation-join, its joins among them', 20_000))
     .option('--registration-token <token>', 'for targets that register with a token')
     .option('--pid <id>', 'process of the one --target, on this machine, for its memory', readCount)
     .option('--data-dir <directory>', 'where databases of --start and --floor go', tmpdir())
@@ -97,7 +112,15 @@ function createCommand(): Command {
     .exitOverride();
 }
 
-function checkSubjects({ target, start, floor, pid, profile }: Parsed): void {
+function countOption(flags: string, description: string, byDefault: number): Option {
+  return new Option(flags, description).argParser(readCount).default(byDefault);
+}
+
+function chosenScenarios(named: readonly ScenarioName[]): ScenarioName[] {
+  return SCENARIO_NAMES.filter((name) => (named.length === 0 ? !isFederationScenario(name) : named.includes(name)));
+}
+
+function checkSubjects({ target, start, floor, pid, profile, scenario }: Parsed): void {
   if (target.length === 0 && !start && !floor) {
     throw new UsageFault('Nothing to measure. Give --target URL, --start or --floor, or all of them. Try --help');
   }
@@ -109,6 +132,9 @@ function checkSubjects({ target, start, floor, pid, profile }: Parsed): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new UsageFault(`Two columns are named "${twice}". Name one by --target NAME=URL`);
   if (pid !== undefined && target.length !== 1) throw new UsageFault('--pid needs exactly one --target');
+  if (scenario.some(isFederationScenario) && !start) {
+    throw new UsageFault('The federation scenarios need --start: they stop servers, and start them again');
+  }
   if (profile !== undefined && !start) throw new UsageFault('--profile needs --start');
 }
 

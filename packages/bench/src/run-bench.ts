@@ -12,12 +12,16 @@ import { jsonReport } from './report/json-report.ts';
 import type { Progress } from './report/progress.ts';
 import { Report } from './report/report.ts';
 import { tableOf } from './report/table.ts';
+import { measureFederationCatchUp } from './scenarios/federation-catch-up.ts';
+import { measureFederationJoin } from './scenarios/federation-join.ts';
+import { measureFederationSend } from './scenarios/federation-send.ts';
 import { measureMemoryAfterLoad, measureMemoryAtRest } from './scenarios/memory.ts';
 import type { ScenarioName } from './scenarios/scenario-name.ts';
 import { measureSend } from './scenarios/send.ts';
 import { measureStickyPage } from './scenarios/sticky-page.ts';
 import { measureSyncFanout } from './scenarios/sync-fanout.ts';
 import type { Child } from './targets/start-child.ts';
+import { startFederation as startServersOfFederation } from './targets/start-federation.ts';
 import { startFloor } from './targets/start-floor.ts';
 import { startLimpet } from './targets/start-limpet.ts';
 import type { Subject } from './targets/subject.ts';
@@ -29,6 +33,9 @@ const SCENARIOS: Readonly<Record<ScenarioName, (context: BenchContext) => Promis
   send: measureSend,
   'sync-fanout': measureSyncFanout,
   'sticky-page': measureStickyPage,
+  'federation-send': measureFederationSend,
+  'federation-catch-up': measureFederationCatchUp,
+  'federation-join': measureFederationJoin,
   memory: measureMemoryAfterLoad,
 };
 
@@ -49,7 +56,9 @@ export async function runBench({ options, progress, print, resources }: BenchRun
   const intervals = new MeasuredIntervals();
   const { subjects, children } = await openSubjects({ options, progress, resources, profileDirectory });
   const homeservers = await openHomeservers(subjects, options, progress);
-  const context: BenchContext = { options, subjects, homeservers, report, progress, intervals };
+  const startFederation = (count: number) =>
+    startServersOfFederation({ count, directory: temporaryDirectory(options, resources), resources, progress });
+  const context: BenchContext = { options, subjects, homeservers, report, progress, intervals, startFederation };
 
   if (options.scenarios.includes('memory')) await measureMemoryAtRest(context);
   for (const name of options.scenarios) await SCENARIOS[name](context);

@@ -27,8 +27,11 @@ export class MatrixUser {
     return textOf(await call(this.connection, { method: 'POST', path: `${CLIENT}/createRoom`, body }), 'room_id');
   }
 
-  async join(roomId: string): Promise<void> {
-    await call(this.connection, { method: 'POST', path: `${CLIENT}/join/${encodeURIComponent(roomId)}`, body: {} });
+  /** `via` names a server that is in the room, where the user's own is not. */
+  async join(roomId: string, via?: string): Promise<void> {
+    const query = via === undefined ? '' : `?via=${via}&server_name=${via}`;
+    const path = `${CLIENT}/join/${encodeURIComponent(roomId)}${query}`;
+    await call(this.connection, { method: 'POST', path, body: {} });
   }
 
   /** Its ID. */

@@ -13,10 +13,18 @@ export interface LimpetPlace {
   readonly resources: AsyncDisposableStack;
 }
 
+export interface LimpetOptions {
+  /** Goes over the configuration below. */
+  readonly configuration?: object;
+}
+
 /** Starts this repository's server on a free port, with open registration and without rate limits. */
-export function startLimpet({ directory, profileDirectory, resources }: LimpetPlace): Promise<Child> {
+export function startLimpet(
+  { directory, profileDirectory, resources }: LimpetPlace,
+  { configuration = {} }: LimpetOptions = {},
+): Promise<Child> {
   const configPath = join(directory, 'limpet.yaml');
-  writeFileSync(configPath, configuration(directory));
+  writeFileSync(configPath, JSON.stringify({ ...usualConfiguration(directory), ...configuration }));
   const profiling = profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
   return startChild({
     name: 'Limpet',
@@ -27,8 +35,8 @@ export function startLimpet({ directory, profileDirectory, resources }: LimpetPl
 }
 
 /** JSON is YAML, and needs no quoting rules of its own. */
-function configuration(directory: string): string {
-  return JSON.stringify({
+function usualConfiguration(directory: string): object {
+  return {
     server_name: 'bench.example',
     listeners: [{ port: 0, serves: ['client'] }],
     database: { sqlite: { path: join(directory, 'limpet.db') } },
@@ -36,5 +44,5 @@ function configuration(directory: string): string {
     registration: { mode: 'open' },
     rate_limits: { enabled: false },
     log: { level: 'warn' },
-  });
+  };
 }

@@ -13,8 +13,13 @@ export interface SynapseInstallation {
 const MAX_INSTALL_MS = 10 * 60_000;
 
 /** What pip says when the index cannot be reached, or does not have the package. */
-const NO_INDEX =
-  /No matching distribution|Could not find a version|Failed to establish|ConnectionError|Connection refused|timed out|ProxyError|Temporary failure|Network is unreachable|SSLError/i;
+const NO_INDEX = new RegExp(
+  [
+    'No matching distribution|Could not find a version|Failed to establish|ConnectionError|Connection refused',
+    'timed out|ProxyError|Temporary failure|Network is unreachable|SSLError',
+  ].join('|'),
+  'i',
+);
 
 /** Makes the environment where there is none, and brings Synapse up to the newest version. Throws InteropFault. */
 export async function installSynapse(directory: string, signal: AbortSignal): Promise<SynapseInstallation> {
@@ -36,12 +41,11 @@ export async function installSynapse(directory: string, signal: AbortSignal): Pr
   });
   if (installed.status !== 0) {
     const isUnreachable = installed.status === undefined || NO_INDEX.test(installed.output);
-    throw new InteropFault(
-      isUnreachable
-        ? `The Python package index cannot be reached, so there is no Synapse to test with: ${lastLine(installed.output)}`
-        : `Synapse could not be installed: ${lastLine(installed.output)}`,
-      isUnreachable ? EXIT_NO_SYNAPSE : EXIT_NO_START,
-    );
+    const fault = isUnreachable
+      ? 'The Python package index cannot be reached, so there is no Synapse to test with'
+      : 'Synapse could not be installed';
+    const exitStatus = isUnreachable ? EXIT_NO_SYNAPSE : EXIT_NO_START;
+    throw new InteropFault(`${fault}: ${lastLine(installed.output)}`, exitStatus);
   }
   const asked = 'import importlib.metadata; print(importlib.metadata.version("matrix-synapse"))';
   const { output } = await runTool(python, ['-c', asked], { timeoutMs: 60_000, signal });

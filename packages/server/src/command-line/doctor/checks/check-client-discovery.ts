@@ -6,7 +6,9 @@ import { askJson } from './ask-json.ts';
 import { hostnameOf } from './hostname.ts';
 import { rtcFindings } from './rtc-findings.ts';
 
-/** How clients find the server, and what for calls they find there. Specification: client-server API, "Well-known URI". */
+/**
+ * How clients find the server, and what they find there for calls. Specification: client-server API, "Well-known URI".
+ */
 export async function checkClientDiscovery(parts: DoctorParts): Promise<readonly Finding[]> {
   const { publicUrl, serverName } = parts.config;
   if (publicUrl === undefined) {

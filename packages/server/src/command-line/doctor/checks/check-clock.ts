@@ -5,8 +5,8 @@ import { type Finding, good, note, problem } from '../finding.ts';
 import { askJson } from './ask-json.ts';
 
 /**
- * A sticky event ends by its sender's clock where that is behind: seconds lost of what may live for seconds. Answers tell
- * the time in whole seconds.
+ * A sticky event ends by its sender's clock where that is behind: seconds lost of what may live for seconds. Answers
+ * tell the time in whole seconds.
  */
 const MAX_SKEW_MS = 5_000;
 const MAX_SERVERS = 10;
