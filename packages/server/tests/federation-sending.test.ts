@@ -37,7 +37,7 @@ describe('a server that is there', () => {
 });
 
 describe('a server that is away', () => {
-  test('D2: gets every unexpired sticky event when it is back, oldest first and once, without new traffic', async () => {
+  test('D2: gets every unexpired sticky event when it is back, oldest first and once, by itself', async () => {
     const story = await start('a.test', 'b.test');
     const alice = await story.user('alice', 'a.test');
     const bob = await story.user('bob', 'b.test');

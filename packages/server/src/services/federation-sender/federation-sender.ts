@@ -13,7 +13,7 @@ import { Destinations } from './destinations.ts';
 import { createEduSweeper } from './edu-sweeper.ts';
 import { EphemeralNews } from './ephemeral-news.ts';
 import { FederationStatus } from './federation-status.ts';
-import type { Arrival, OutgoingEvent } from './live-queue.ts';
+import type { Arrival, OutgoingEvent, QueueBudget } from './live-queue.ts';
 import { OutgoingChanges, type OutgoingNews } from './outgoing-changes.ts';
 import { OutgoingEvents } from './outgoing-events.ts';
 import { RetrySchedule } from './retry-schedule.ts';
@@ -60,6 +60,7 @@ export class FederationSender implements OutgoingNews {
   readonly #parts: FederationSenderParts;
   readonly #events: OutgoingEvents;
   readonly #slots = new SendingSlots();
+  readonly #budget: QueueBudget = { used: 0, limit: MAX_EVENTS_IN_MEMORY };
   readonly #records: DestinationRecords;
   readonly #destinations: Destinations;
   readonly status: FederationStatus;
@@ -104,7 +105,7 @@ export class FederationSender implements OutgoingNews {
       records: this.#records,
       slots: this.#slots,
       forgetFailures: (name) => parts.remoteServers.forgetFailures(name),
-      budget: { used: 0, limit: MAX_EVENTS_IN_MEMORY },
+      budget: this.#budget,
       chance: () => Buffer.from(random.bytes(CHANCE_BYTES)).readUInt32BE() / 2 ** (8 * CHANCE_BYTES),
       position: () => this.#changes.position,
       signal: this.#abort.signal,
@@ -145,6 +146,12 @@ export class FederationSender implements OutgoingNews {
     if (!this.#destinations.isBehind(serverName)) return false;
     await this.#destinations.wake(serverName, { kind: 'retry' });
     return true;
+  }
+
+  /** What is held in memory: servers with something under way, names of those that are behind, events that wait. */
+  inMemory(): { underWay: number; behind: number; waitingEvents: number } {
+    const { underWay, behind } = this.#destinations.count();
+    return { underWay, behind, waitingEvents: this.#budget.used };
   }
 
   /** Ends what is under way, which will be sent again, and writes down how far everybody has come. */

@@ -44,9 +44,7 @@ export class RetrySchedule {
 
   /** A server is to be tried at this time. Its row is written. */
   note(atMs: number): void {
-    const { clock } = this.#parts.platform;
-    const nowMs = clock.nowMs();
-    if (atMs < this.#timerAtMs) this.#wait(Math.max(atMs - nowMs, 0), nowMs);
+    if (atMs < this.#timerAtMs) this.#waitUntil(atMs);
   }
 
   /** One that was under way is not any more: there may be room for one that had to wait. */
@@ -95,20 +93,22 @@ export class RetrySchedule {
       const [next] = await storage.read(selectNextTry, { nowMs });
       this.#isFull = free <= 0;
       // Where there was no room for all, whoever ends looks again.
-      this.#wait(Math.max((next?.next_try_ms ?? Number.POSITIVE_INFINITY) - nowMs, MIN_WAIT_MS), nowMs);
+      this.#waitUntil(next?.next_try_ms ?? Number.POSITIVE_INFINITY);
     } catch (error) {
       platform.log.warn('Servers to be tried again could not be looked up; trying later', { error });
-      this.#wait(FAILED_READ_WAIT_MS, nowMs);
+      this.#waitUntil(platform.clock.nowMs() + FAILED_READ_WAIT_MS);
     }
   }
 
-  #wait(delayMs: number, nowMs: number): void {
+  #waitUntil(atMs: number): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
-    if (this.#isStopped || delayMs === Number.POSITIVE_INFINITY) return;
-    this.#timerAtMs = nowMs + delayMs;
-    this.#timer = this.#parts.platform.timers.after(Math.min(delayMs, MAX_WAIT_MS), () => {
+    if (this.#isStopped || atMs === Number.POSITIVE_INFINITY) return;
+    const { clock, timers } = this.#parts.platform;
+    const delayMs = Math.min(Math.max(atMs - clock.nowMs(), MIN_WAIT_MS), MAX_WAIT_MS);
+    this.#timerAtMs = atMs;
+    this.#timer = timers.after(delayMs, () => {
       this.#timer = undefined;
       this.#timerAtMs = Number.POSITIVE_INFINITY;
       this.look();
