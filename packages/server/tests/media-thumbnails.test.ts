@@ -49,7 +49,7 @@ async function kept(): Promise<number> {
 }
 
 describe('sizes', () => {
-  test('scaled, a picture keeps its shape; cropped, it has the shape asked for; none is smaller than asked', async () => {
+  test('scaled, a picture keeps its shape; cropped, it has the one asked for; none is smaller than asked', async () => {
     const address = await upload(photo);
     expect(await sizeOf(address, 'width=320&height=240&method=scale')).toEqual([320, 160, 'jpeg', 1]);
     expect(await sizeOf(address, 'width=300&height=200')).toEqual([320, 160, 'jpeg', 1]);

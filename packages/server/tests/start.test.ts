@@ -25,7 +25,7 @@ afterAll(() => {
 });
 
 describe('what a start loads', () => {
-  test('a server on SQLite does without PostgreSQL, the query builder, undici, sharp and compilers of schemas', async () => {
+  test('a server on SQLite does without PostgreSQL, Kysely, undici, sharp and compilers of schemas', async () => {
     const { packages } = await filesLoadedBy([LIMPET, 'serve', '--config', 'limpet.yaml']);
     expect(packages).toContain('fastify');
     expect(packages).toContain('yaml');

@@ -10,7 +10,7 @@ import {
   type ThumbnailKey,
   type ThumbnailRow,
 } from '../../storage/queries/media-thumbnails.ts';
-import type { Storage, WriteTransaction } from '../../storage/storage.ts';
+import { ExpectationFailed, type Storage, type WriteTransaction } from '../../storage/storage.ts';
 import type { BlobKeeper } from './blob-keeper.ts';
 import { makeThumbnail } from './make-thumbnail.ts';
 import { PICTURE_HEAD_BYTES, type PictureFormat, pictureFormat } from './picture-format.ts';
@@ -70,6 +70,8 @@ export class Thumbnails {
       const made = await makeThumbnail(content, format, { ...key, isAnimated: key.isAnimated === 1 });
       return await this.#keep(media, key, made);
     } catch (error) {
+      // A copy of another server's picture may be removed meanwhile.
+      if (error instanceof ExpectationFailed) throw new MatrixError('M_NOT_FOUND', 'There is no such media.');
       if (!(error instanceof MatrixError)) throw error;
       const isForeign = error.errcode === 'M_TOO_LARGE' && !media.isOwn;
       const refusal = isForeign ? new MatrixError('M_TOO_LARGE', error.message, { status: 502 }) : error;
