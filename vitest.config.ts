@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Stories that run on either database; the others choose theirs. */
-const STORIES = 'packages/server/tests/{accounts,encryption,ephemeral,media,push,rooms,sync}-*.test.ts';
+const STORIES = 'packages/server/tests/{accounts,encryption,ephemeral,federation,media,push,rooms,sync}-*.test.ts';
 
 /**
  * One run for the whole repository: every test, and the stories of whole servers a second time on PostgreSQL. The first
