@@ -36,6 +36,39 @@ describe('a server that is there', () => {
   });
 });
 
+describe('typing and receipts', () => {
+  test('of our users are told to a server that is there, and to none that is not', async () => {
+    const story = await start('a.test', 'b.test', 'c.test');
+    const alice = await story.user('alice', 'a.test');
+    const [bob, carol] = [await story.user('bob', 'b.test'), await story.user('carol', 'c.test')];
+    const roomId = await story.room(alice);
+    await bob.join(roomId, 'a.test');
+    await carol.join(roomId, 'a.test');
+    story.federation.cut('a.test', 'c.test');
+    const eventId = await alice.say(roomId, 'hello');
+    const { admin } = story.federation.server('a.test').server;
+    await story.until('c.test is known to be away', async () => {
+      const { destinations } = await admin.federationStatus({ destination: 'c.test' });
+      return destinations[0]?.state === 'backing-off';
+    });
+    const edus = (to: string) => story.transactions('a.test', to).flatMap((sent) => sent.edus);
+    // One after the other, since what is newer takes the place of what waits.
+    const told = (count: number) => story.until('b.test was told', () => edus('b.test').length === count);
+    const typing = `rooms/${roomId}/typing/${encodeURIComponent(alice.userId)}`;
+    await alice.ok('PUT', typing, { typing: true, timeout: 20_000 });
+    await told(1);
+    await alice.ok('POST', `rooms/${roomId}/receipt/m.read/${encodeURIComponent(eventId)}`);
+    await told(2);
+    await alice.ok('PUT', typing, { typing: false });
+    await told(3);
+    expect(edus('b.test').map((edu) => edu.edu_type)).toEqual(['m.typing', 'm.receipt', 'm.typing']);
+    expect(edus('b.test').find((edu) => edu.edu_type === 'm.receipt')?.content).toEqual({
+      [roomId]: { 'm.read': { [alice.userId]: { data: { ts: story.world.clock.nowMs() }, event_ids: [eventId] } } },
+    });
+    expect(edus('c.test')).toEqual([]);
+  });
+});
+
 describe('a server that is away', () => {
   test('D2: gets every unexpired sticky event when it is back, oldest first and once, by itself', async () => {
     const story = await start('a.test', 'b.test');

@@ -184,7 +184,7 @@ describe('catching up', () => {
     expect(others.bodiesOf('other').length).toBeLessThan(300);
   }, 30_000);
 
-  test('D4: who comes in gets what sticks there, whatever it had before, and if nobody was there to notice', async () => {
+  test('D4: who comes in gets what sticks there, and if nobody was there to notice', async () => {
     const first = await start();
     const { others, room, say, until } = first;
     const elsewhere = await room(['other']);
