@@ -81,6 +81,7 @@ export class DeviceListAnnouncer {
     for (const range of rangesBetween(saved, storage.stream.current())) {
       const rows = await storage.read(selectSomeDeviceListChanges, { ...range, limit: MAX_WAITING });
       for (const { user_id: userId } of rows) if (isLocal(userId)) this.#add(userId);
+      this.#unnoted += rows.length;
       const last = rows.length < MAX_WAITING ? undefined : rows.at(-1);
       if (last !== undefined) this.#isMore = true;
       this.#noted.set(range.writer, last?.position ?? Math.max(this.#noted.get(range.writer) ?? 0, range.upTo));
