@@ -166,6 +166,11 @@ describe('a server that comes into a room', () => {
     await story.until('both were told', () => pushed('a.test').length === 2 && pushed('b.test').length === 1);
     expect(pushed('a.test')).toEqual(['elsewhere', 'of alice']);
     expect(pushed('b.test')).toEqual(['of bob']);
+    await story.untilInTime('carol has both', async () => {
+      await carol.sync();
+      return carol.stickyBodies.length === 2;
+    });
+    expect(carol.stickyBodies.toSorted()).toEqual(['of alice', 'of bob']);
     const joins = story.transactions('a.test', 'c.test').flatMap(({ pdus }) => pdus);
     expect(joins.filter(({ type, sender }) => type === 'm.room.member' && sender === carol.userId)).toEqual([]);
   });
