@@ -57,7 +57,8 @@ export class AccountChanges {
 
   /**
    * Ends the account for good: nobody logs in any more, and the name is never given again. What was private goes; with
-   * `erase` the profile too, and what the user wrote is given to no server that does not have it. Throws M_NOT_FOUND when there is no such user.
+   * `erase` the profile too, and what the user wrote is given to no server that does not have it. Throws M_NOT_FOUND
+   * when there is no such user.
    */
   async deactivate(userId: UserId, options: { erase: boolean }): Promise<void> {
     const { sessions, users, onDeactivate } = this.#options;

@@ -50,7 +50,8 @@ export const EXTREMITY_EXPECTATION = 'the graph ends where the writer has it';
 
 /**
  * Adds one event to the batch, with all its rows and changes, and moves the room in memory past it. Its `prev_events`
- * are the room's extremities, the first of them where one event cannot name all. The batch is committed, or the room in memory is thrown away.
+ * are the room's extremities, the first of them where one event cannot name all. The batch is committed, or the room in
+ * memory is thrown away.
  */
 export function appendEvent(
   transaction: WriteTransaction,

@@ -180,8 +180,8 @@ async function plan(toPlan: ToPlan): Promise<void> {
 }
 
 /**
- * Whether the event is of the time before this server came into the room. Both have to say so: a branch that was cut off
- * stays behind in depth, and its events are news all the same.
+ * Whether the event is of the time before this server came into the room. Both have to say so: a branch that was cut
+ * off stays behind in depth, and its events are news all the same.
  */
 function isOlderThanUs({ room: { entered } }: DraftRoom, { depth, originServerTs }: Pdu): boolean {
   return entered !== undefined && depth < entered.depth && originServerTs < entered.originServerTs;

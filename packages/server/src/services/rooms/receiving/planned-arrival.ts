@@ -33,9 +33,9 @@ export interface PlannedArrival {
 }
 
 /**
- * `held`: accepted, and shown later (E5). `past`: accepted, and older than this server's own time in the room: it gets its
- * place in the history, and is news to nobody unless it sticks (C6). Soft-failed and rejected ones are kept and not shown. Specification:
- * server-server API, "Rejection" and "Soft failure".
+ * `held`: accepted, and shown later (E5). `past`: accepted, and older than this server's own time in the room: it gets
+ * its place in the history, and is news to nobody unless it sticks (C6). Soft-failed and rejected ones are kept and not
+ * shown. Specification: server-server API, "Rejection" and "Soft failure".
  */
 export type ArrivalFate = 'accepted' | 'held' | 'past' | 'soft-failed' | 'rejected';
 

@@ -11,7 +11,7 @@ import { type ResolutionParts, resolveStates } from './resolve-states.ts';
 import { authorizingKeys, type StateRefs } from './state-refs.ts';
 
 /** Numbers that one event may take: its own, its slot's, and those of its snapshots with a root. */
-export const NIDS_PER_EVENT = 6;
+const NIDS_PER_EVENT = 6;
 
 export interface PlanningParts extends Omit<ResolutionParts, 'events'> {
   readonly storage: Storage;

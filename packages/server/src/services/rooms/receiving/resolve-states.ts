@@ -187,7 +187,7 @@ class Resolution {
     return withSlots(first, changes);
   }
 
-  /** Events are kept with what authorizes them, so this is an old hole in the graph, and any answer would be a guess. */
+  /** Events are kept with what authorizes them, so this is an old hole in the graph. Any answer would be a guess. */
   #giveUp(missing: readonly string[]): StateRef {
     const text = 'The state of a room could not be resolved; that of the first branch goes on';
     this.#parts.log.error(text, { missing: missing.slice(0, 10), count: missing.length });
