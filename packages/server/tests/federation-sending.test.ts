@@ -175,6 +175,27 @@ describe('a server that comes into a room', () => {
     expect(joins.filter(({ type, sender }) => type === 'm.room.member' && sender === carol.userId)).toEqual([]);
   });
 
+  test('D4: gets what sticks once more where it answered without a word of it, as one that still joins does', async () => {
+    let dropped = 0;
+    const story = await createSendingStory(['a.test', 'b.test'], {
+      onRequest: async ({ path }, pass) => {
+        if (!path.startsWith('/_matrix/federation/v1/send/') || dropped++ > 0) return pass();
+        return { status: 200, headers: {}, body: '{"pdus":{}}' };
+      },
+    });
+    opened.push(story);
+    const alice = await story.user('alice', 'a.test');
+    const bob = await story.user('bob', 'b.test');
+    const roomId = await story.room(alice);
+    await alice.say(roomId, 'sticks', HOUR_MS);
+    await bob.join(roomId, 'a.test');
+    const pushed = () => story.transactions('a.test', 'b.test').flatMap(({ pdus }) => pdus);
+    await story.untilInTime('it is sent again', () => pushed().length === 2);
+    expect(pushed().map(({ content }) => content.body)).toEqual(['sticks', 'sticks']);
+    story.world.advance(HOUR_MS / 2);
+    expect(pushed()).toHaveLength(2);
+  });
+
   test('who is put out gets the event that does it, and nothing after', async () => {
     const story = await start('a.test', 'b.test');
     const alice = await story.user('alice', 'a.test');

@@ -63,9 +63,9 @@ async function tellAll(tellings: readonly Telling[], signal: AbortSignal): Promi
   let told = 0;
   for (const telling of tellings) {
     signal.throwIfAborted();
-    const { unfitHome } = telling.story;
-    if (unfitHome !== undefined && telling.home.label.endsWith(unfitHome.label)) {
-      print(`unfit  ${telling.title}: ${unfitHome.why}`);
+    const { unfit } = telling.story;
+    if (unfit !== undefined && telling[unfit.role].label.endsWith(unfit.label)) {
+      print(`unfit  ${telling.title}: ${unfit.why}`);
       continue;
     }
     told += 1;

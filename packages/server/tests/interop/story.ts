@@ -19,8 +19,8 @@ export interface Story {
   readonly versions: 'each' | 'newest';
   /** 60 s when left out. */
   readonly maxMs?: number;
-  /** A server that cannot be the home of this story, and why. */
-  readonly unfitHome?: { readonly label: string; readonly why: string };
+  /** Who cannot play this role in it yet, and why. */
+  readonly unfit?: { readonly role: 'home' | 'away'; readonly label: string; readonly why: string };
   /** Throws when something is not as it should be. */
   tell(world: StoryWorld): Promise<void>;
 }

@@ -43,6 +43,8 @@ export interface DestinationParts {
   readonly position: () => number;
   /** Nothing is under way with this one any more, or it is behind no more. */
   readonly onChange: (destination: Destination) => void;
+  /** The server answered without a word of the sticky events that it was given because it came into a room. */
+  readonly onIgnored: (serverName: string, arrival: Arrival) => void;
   /** Aborted when the sender stops. */
   readonly signal: AbortSignal;
 }
@@ -212,18 +214,25 @@ export class Destination {
     const taken = queue.takeEvents(arrival === undefined ? MAX_PDUS : SHARE).map((event) => event.eventNid);
     const room = MAX_PDUS - taken.length;
     const [backlog, edus] = await Promise.all([
-      arrival === undefined ? [] : undelivered.forArrival(arrival, room),
+      arrival === undefined ? [] : undelivered.forArrival(arrival, { upTo: this.#endOf(arrival), limit: room }),
       queue.takeEdus() ? undelivered.edus(this.serverName, MAX_EDUS) : [],
     ]);
     const late = new Set(backlog.map((event) => event.eventNid).filter((nid) => !taken.includes(nid)));
     const pdus = [...(await events.late(this.serverName, [...late], late)), ...(await events.live(taken))];
-    await this.#deliver(pdus, edus, queue.takeEphemeral(MAX_EDUS - edus.length));
+    const unnamed = await this.#deliver(pdus, edus, queue.takeEphemeral(MAX_EDUS - edus.length));
     const lastEdu = edus.length < MAX_EDUS ? undefined : edus.at(-1);
     queue.settle(lastEdu && lastEdu.position + 1);
     if (arrival !== undefined) {
       queue.settleArrival(arrival, backlog.at(-1)?.position ?? arrival.position, backlog.length < room);
+      const isIgnored = pdus.some(({ eventNid, eventId }) => late.has(eventNid) && unnamed.has(eventId));
+      if (isIgnored) this.#parts.onIgnored(this.serverName, arrival);
     }
     return { isMoreInTables: false };
+  }
+
+  /** What was sent while the server did not look is lacking, too. */
+  #endOf({ tries, position }: Arrival): number {
+    return tries === 0 ? position : Math.max(position, this.#parts.position());
   }
 
   async #sendFromTables(): Promise<{ isMoreInTables: boolean }> {
@@ -246,24 +255,26 @@ export class Destination {
   }
 
   /**
-   * With nothing to say nothing is sent, unless it is to be found out whether the server is there again.
+   * With nothing to say nothing is sent, unless it is to be found out whether the server is there again. Gives the
+   * events that the answer does not name.
    */
   async #deliver(
     pdus: readonly OutgoingPdu[],
     edus: readonly WaitingEdu[],
     ephemeral: readonly string[],
     isToBeProbed = false,
-  ): Promise<void> {
-    if (pdus.length === 0 && edus.length === 0 && ephemeral.length === 0 && !isToBeProbed) return;
+  ): Promise<ReadonlySet<string>> {
+    if (pdus.length === 0 && edus.length === 0 && ephemeral.length === 0 && !isToBeProbed) return new Set();
     const { delivery, records, slots, clock, storage, signal } = this.#parts;
     const texts = [...edus.map((edu) => edu.text), ...ephemeral];
-    await delivery.deliver({ destination: this.serverName, pdus, edus: texts }, signal);
+    const unnamed = await delivery.deliver({ destination: this.serverName, pdus, edus: texts }, signal);
     records.noteSuccess(this.serverName, clock.nowMs());
     slots.noteSuccess(this.serverName);
     for (const [writer, positions] of positionsByWriter(edus)) {
       // Before anything else is read for this server: else they would go out again.
       await storage.write((transaction) => transaction.run(deleteOutgoingEdus, { writer, positions }));
     }
+    return unnamed;
   }
 
   #failed(error: unknown): DestinationInput {

@@ -37,6 +37,10 @@ const EDUS_PER_TRIM = 200;
 /** Servers whose new EDUs are counted. */
 const MAX_COUNTED_SERVERS = 20_000;
 const LOOK_AGAIN_MS = 2_000;
+/** After an answer that does not name what it was given, and after the same again. */
+const OFFER_AGAIN_MS: readonly number[] = [2_000, 10_000, 60_000];
+/** That wait at once for all servers. */
+const MAX_OFFERS_TO_COME = 1_000;
 const CHANCE_BYTES = 4;
 
 const PAGE = { limit: SERVERS_PER_PAGE };
@@ -74,6 +78,8 @@ export class FederationSender implements OutgoingNews {
   readonly #untrimmed = createCache<string, number>(MAX_COUNTED_SERVERS);
   /** What came after this is being looked for in the tables. */
   #lookingAfter: number | undefined;
+  /** Sticky events that were ignored, and wait to be offered again. */
+  #offersToCome = 0;
   #markTimer: Timer | undefined;
   #marking: Promise<void> = Promise.resolve();
 
@@ -109,6 +115,7 @@ export class FederationSender implements OutgoingNews {
       chance: () => Buffer.from(random.bytes(CHANCE_BYTES)).readUInt32BE() / 2 ** (8 * CHANCE_BYTES),
       position: () => this.#changes.position,
       signal: this.#abort.signal,
+      onIgnored: (serverName, arrival) => this.#offerAgain(serverName, arrival),
       onOpen: () => this.#waitToMark(),
       onBackOff: (retryAtMs) => this.#schedule.note(retryAtMs),
       onRelease: () => this.#schedule.noteFree(),
@@ -182,6 +189,20 @@ export class FederationSender implements OutgoingNews {
 
   arrival(serverName: string, arrival: Omit<Arrival, 'after'>): void {
     this.#destinations.toOffer(serverName)?.offerArrival(arrival);
+  }
+
+  /**
+   * A server that is joining may drop what comes for the room, and answer 200 without a word of it. What is sticky is
+   * offered again, when the join should be over.
+   */
+  #offerAgain(serverName: string, { roomNid, writer, position, tries }: Arrival): void {
+    const delayMs = OFFER_AGAIN_MS[tries];
+    if (delayMs === undefined || this.#offersToCome >= MAX_OFFERS_TO_COME) return;
+    this.#offersToCome++;
+    this.#parts.platform.timers.after(delayMs, () => {
+      this.#offersToCome--;
+      if (!this.#abort.signal.aborted) this.arrival(serverName, { roomNid, writer, position, tries: tries + 1 });
+    });
   }
 
   edu(serverName: string, position: number): void {

@@ -18,6 +18,8 @@ export interface Arrival {
   readonly roomNid: number;
   readonly writer: number;
   readonly position: number;
+  /** How often they went out before, to a server that did not look at them. */
+  readonly tries: number;
   /** How far it has them. */
   after: number;
 }

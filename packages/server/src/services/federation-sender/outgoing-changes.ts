@@ -175,7 +175,7 @@ export class OutgoingChanges {
       case 'room-server':
         this.#parts.rooms.move(change);
         if (change.isIn && room !== undefined) {
-          this.#news.arrival(change.serverName, { roomNid: room.roomNid, writer, position });
+          this.#news.arrival(change.serverName, { roomNid: room.roomNid, writer, position, tries: 0 });
         }
         return;
       case 'outgoing-edu':

@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject } from '@limpet/protocol/json';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Random } from '../../platform/random.ts';
@@ -48,15 +49,16 @@ export class TransactionDelivery {
   }
 
   /**
-   * Kept when the server has acknowledged it. Where the server finds fault with something in it, the rest goes out
+   * Kept when the server has acknowledged it; gives the events that its answer does not name, which it may not have
+   * looked at: one that is joining a room just now may drop what comes for it, and answer 200. Where the server finds fault with something in it, the rest goes out
    * without that: one bad piece must not hold up all that comes after it. @throws RemoteServerError
    */
-  async deliver(delivery: Delivery, signal: AbortSignal): Promise<void> {
-    const tally: Tally = { accepted: 0, refused: [] };
+  async deliver(delivery: Delivery, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const tally: Tally = { accepted: 0, refused: [], unnamed: new Set() };
     await this.#deliverPieces(delivery, signal, tally);
     const { refused } = tally;
     const [first] = refused;
-    if (first === undefined) return;
+    if (first === undefined) return tally.unnamed;
     if (tally.accepted === 0) throw first.error;
     const { destination } = delivery;
     const events = refused.flatMap(({ piece }) => piece.pdus.map((pdu) => pdu.eventId));
@@ -67,11 +69,13 @@ export class TransactionDelivery {
       events,
       edus,
     });
+    return tally.unnamed;
   }
 
   async #deliverPieces(delivery: Delivery, signal: AbortSignal, tally: Tally): Promise<void> {
     try {
-      await this.#send(delivery, signal);
+      const named = await this.#send(delivery, signal);
+      for (const { eventId } of delivery.pdus) if (!Object.hasOwn(named, eventId)) tally.unnamed.add(eventId);
       tally.accepted++;
     } catch (error) {
       if (!(error instanceof RemoteServerError) || !FAULTS_OF_CONTENT.has(error.status)) throw error;
@@ -83,10 +87,11 @@ export class TransactionDelivery {
     }
   }
 
-  async #send({ destination, pdus, edus }: Delivery, signal: AbortSignal): Promise<void> {
+  /** The `pdus` of the answer. */
+  async #send({ destination, pdus, edus }: Delivery, signal: AbortSignal): Promise<JsonObject> {
     const { remoteServers, clock, serverName } = this.#parts;
     this.#count++;
-    await remoteServers.request(destination, {
+    const answer = await remoteServers.request(destination, {
       method: 'PUT',
       path: `/_matrix/federation/v1/send/${this.#run}-${this.#count}`,
       body: transactionText({
@@ -99,12 +104,14 @@ export class TransactionDelivery {
       maxBytes: MAX_ANSWER_BYTES,
       signal,
     });
+    return isJsonObject(answer) && isJsonObject(answer.pdus) ? answer.pdus : {};
   }
 }
 
 interface Tally {
   accepted: number;
   readonly refused: Refusal[];
+  readonly unnamed: Set<string>;
 }
 
 interface Refusal {

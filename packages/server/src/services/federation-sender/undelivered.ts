@@ -110,8 +110,8 @@ export class Undelivered {
   }
 
   /** Unexpired own sticky events of a room that a server came into, oldest first (D4). */
-  async forArrival(arrival: Arrival, limit: number): Promise<LatestEvent[]> {
-    const { roomNid, writer, after, position: upTo } = arrival;
+  async forArrival(arrival: Arrival, { upTo, limit }: Page): Promise<LatestEvent[]> {
+    const { roomNid, writer, after } = arrival;
     const range = { roomNid, writer, after, upTo, nowMs: this.#clock.nowMs(), suffix: this.#suffix, limit };
     const rows = await this.#storage.read(selectStickyOfRoom, range);
     return rows.map((row) => ({ eventNid: row.event_nid, position: row.position }));

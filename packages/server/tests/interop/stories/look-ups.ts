@@ -3,6 +3,9 @@ import { assertEqual, assertRefused } from '../assert-equal.ts';
 import { createRoom, roomPath, say, setState, sharedRoom } from '../room-actions.ts';
 import type { Story } from '../story.ts';
 
+/** Other servers get the answer; clients of this one cannot ask. */
+const NO_CLIENT_ENDPOINT = { role: 'away', label: 'Limpet', why: 'its clients have no such endpoint yet' } as const;
+
 /** What one server asks the other for its users. */
 export const LOOK_UP_STORIES: readonly Story[] = [
   {
@@ -39,6 +42,7 @@ export const LOOK_UP_STORIES: readonly Story[] = [
   {
     name: 'public rooms',
     versions: 'newest',
+    unfit: NO_CLIENT_ENDPOINT,
     async tell(world) {
       const owner = await world.user(world.home, 'owner');
       const guest = await world.user(world.away, 'guest');
@@ -54,6 +58,7 @@ export const LOOK_UP_STORIES: readonly Story[] = [
   {
     name: 'spaces',
     versions: 'newest',
+    unfit: NO_CLIENT_ENDPOINT,
     async tell(world) {
       const { owner, guest, roomId: spaceId } = await sharedRoom(world, { creation_content: { type: 'm.space' } });
       const roomId = await createRoom(owner, world, { name: 'A room of the space' });
@@ -70,6 +75,7 @@ export const LOOK_UP_STORIES: readonly Story[] = [
   {
     name: 'an event by its time',
     versions: 'newest',
+    unfit: NO_CLIENT_ENDPOINT,
     async tell(world) {
       const owner = await world.user(world.home, 'owner');
       const roomId = await createRoom(owner, world);

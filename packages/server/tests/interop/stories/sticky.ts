@@ -45,7 +45,11 @@ export const STICKY_STORIES: readonly Story[] = [
   {
     name: 'a server that joins later gets what is sticky',
     versions: 'each',
-    unfitHome: { label: 'Synapse', why: 'it pushes to servers that it could not reach, not to those that join later' },
+    unfit: {
+      role: 'home',
+      label: 'Synapse',
+      why: 'it pushes to servers that it could not reach, not to those that join later',
+    },
     async tell(world) {
       const owner = await world.user(world.home, 'owner');
       const guest = (await world.user(world.away, 'guest')).afresh(5);
