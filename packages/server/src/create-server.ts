@@ -99,7 +99,9 @@ export async function createServer(parts: ServerParts): Promise<Server> {
 
   return {
     services,
-    admin: createAdminCommands(services, () => examineFromWithin(parts.storage, services.remoteServers.ownKeys)),
+    admin: createAdminCommands(services, () =>
+      examineFromWithin(parts.storage, services.remoteServers.ownKeys, services.federationSender?.status),
+    ),
     endpoints: routesServed(EVERYTHING).map((route) => route.endpoint),
     async start() {
       const urls: string[] = [];

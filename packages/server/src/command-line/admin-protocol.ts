@@ -50,8 +50,8 @@ export function remoteAdminCommands(call: (request: string) => Promise<string>):
   };
 }
 
-function examined({ servers, ...others }: ServerExamination): JsonObject {
-  return { ...others, servers: [...servers] };
+function examined({ servers, unreached, ...others }: ServerExamination): JsonObject {
+  return { ...others, servers: [...servers], unreached: unreached.map((server) => ({ ...server })) };
 }
 
 function answerIn(text: string): JsonValue {

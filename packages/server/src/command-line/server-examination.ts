@@ -1,5 +1,6 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
+import type { FederationStatus } from '../services/federation-sender/federation-status.ts';
 import type { OwnKeys } from '../services/remote-servers/own-keys.ts';
 import { selectSomeServers } from '../storage/queries/room-servers.ts';
 import { type Storage, StorageFailure } from '../storage/storage.ts';
@@ -15,12 +16,37 @@ export interface ServerExamination {
   readonly keyDocument: JsonObject;
   /** Some other servers that share rooms with this one. */
   readonly servers: readonly string[];
+  /** Some of those that did not take what they were sent. */
+  readonly unreached: readonly UnreachedServer[];
 }
 
-export async function examineFromWithin(storage: Storage, ownKeys: OwnKeys): Promise<ServerExamination> {
+export interface UnreachedServer {
+  readonly destination: string;
+  readonly failures: number;
+  readonly stickyEvents: number;
+  readonly lastError: string;
+}
+
+export async function examineFromWithin(
+  storage: Storage,
+  ownKeys: OwnKeys,
+  status: Pick<FederationStatus, 'list'> | undefined,
+): Promise<ServerExamination> {
   const databaseFault = await writeFault(storage);
   const rows = await storage.read(selectSomeServers, { limit: MAX_SERVERS });
-  return { databaseFault, keyDocument: ownKeys.document(), servers: rows.map((row) => row.server_name) };
+  const destinations = status === undefined ? [] : (await status.list()).destinations;
+  const unreached = destinations.filter(({ failures }) => failures > 0).slice(0, MAX_SERVERS);
+  return {
+    databaseFault,
+    keyDocument: ownKeys.document(),
+    servers: rows.map((row) => row.server_name),
+    unreached: unreached.map(({ destination, failures, waiting, lastError = '' }) => ({
+      destination,
+      failures,
+      stickyEvents: waiting.stickyEvents,
+      lastError,
+    })),
+  };
 }
 
 /** A commit like any other: the counter moves on, and is on disk. */

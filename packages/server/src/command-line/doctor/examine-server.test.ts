@@ -70,7 +70,7 @@ async function examined({ pages, config, parts }: Sickness): Promise<string[]> {
     authorities: [],
     probeListener: async () => undefined,
     isRunning: true,
-    examination: { databaseFault: null, keyDocument: keysOf(1) as never, servers: ['other.org'] },
+    examination: { databaseFault: null, keyDocument: keysOf(1) as never, servers: ['other.org'], unreached: [] },
     servers: [],
     ...parts,
   });
@@ -132,8 +132,31 @@ test.each<[name: string, Sickness, RegExp]>([
   ['nobody to compare clocks with', { pages: { [VERSION_URL]: failure('timeout') } }, /^note clock/],
   [
     'a database that is full',
-    { parts: { examination: { databaseFault: 'disk full', keyDocument: keysOf(1) as never, servers: ['other.org'] } } },
+    {
+      parts: {
+        examination: {
+          databaseFault: 'disk full',
+          keyDocument: keysOf(1) as never,
+          servers: ['other.org'],
+          unreached: [],
+        },
+      },
+    },
     /^problem database.*disk full/,
+  ],
+  [
+    'a server that takes nothing',
+    {
+      parts: {
+        examination: {
+          databaseFault: null,
+          keyDocument: keysOf(1) as never,
+          servers: ['other.org'],
+          unreached: [{ destination: 'gone.org', failures: 3, stickyEvents: 2, lastError: 'refused' }],
+        },
+      },
+    },
+    /^note queues.*gone\.org.*3 tries.*2 sticky/,
   ],
   [
     'a listener that nobody answers at',

@@ -4,6 +4,7 @@ import { checkClock } from './checks/check-clock.ts';
 import { checkDatabase } from './checks/check-database.ts';
 import { checkListeners } from './checks/check-listeners.ts';
 import { checkPublication } from './checks/check-publication.ts';
+import { checkQueues } from './checks/check-queues.ts';
 import { checkServer } from './checks/check-server.ts';
 import { checkServerDiscovery } from './checks/check-server-discovery.ts';
 import type { DoctorParts } from './doctor-parts.ts';
@@ -19,6 +20,7 @@ const CHECKS: readonly ((parts: DoctorParts) => Promise<readonly Finding[]>)[] =
   checkPublication,
   checkClientDiscovery,
   checkClock,
+  checkQueues,
 ];
 
 /** Looks at the server from within and, as far as that goes from here, from without. Changes nothing. */
