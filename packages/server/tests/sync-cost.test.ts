@@ -15,8 +15,9 @@ beforeEach(async () => {
 
 afterEach(() => story.end());
 
-/** Statements and rows read while this is done. */
+/** Statements and rows read while this is done; what was done before has had its consequences by then. */
 async function cost(act: () => Promise<unknown>): Promise<{ reads: number; rows: number }> {
+  await story.settle();
   const { tally } = story.server.storage;
   const before = { ...tally };
   await act();
