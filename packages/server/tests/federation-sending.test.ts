@@ -175,7 +175,7 @@ describe('a server that comes into a room', () => {
     expect(joins.filter(({ type, sender }) => type === 'm.room.member' && sender === carol.userId)).toEqual([]);
   });
 
-  test('D4: gets what sticks once more where it answered without a word of it, as one that still joins does', async () => {
+  test('D4: gets what sticks once more where it said no word of it, as one that still joins does', async () => {
     let dropped = 0;
     const story = await createSendingStory(['a.test', 'b.test'], {
       onRequest: async ({ path }, pass) => {

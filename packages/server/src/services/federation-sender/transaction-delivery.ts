@@ -50,8 +50,9 @@ export class TransactionDelivery {
 
   /**
    * Kept when the server has acknowledged it; gives the events that its answer does not name, which it may not have
-   * looked at: one that is joining a room just now may drop what comes for it, and answer 200. Where the server finds fault with something in it, the rest goes out
-   * without that: one bad piece must not hold up all that comes after it. @throws RemoteServerError
+   * looked at: one that is joining a room just now may drop what comes for it, and answer 200. Where the server finds
+   * fault with something in it, the rest goes out without that: one bad piece must not hold up all that comes after it.
+   * @throws RemoteServerError
    */
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<ReadonlySet<string>> {
     const tally: Tally = { accepted: 0, refused: [], unnamed: new Set() };
