@@ -7,6 +7,7 @@ import {
   selectAuthorizationByNid,
 } from '../../../storage/queries/events.ts';
 import type { Storage } from '../../../storage/storage.ts';
+import { breathe } from '../breathe.ts';
 
 /** Events of which it is kept in memory what authorizes them: some 500 bytes each. */
 const MAX_CACHED_NODES = 60_000;
@@ -83,7 +84,7 @@ export class AuthGraphReader {
 
   async #inSlices<T>(all: readonly T[], read: (some: readonly T[]) => Promise<void>): Promise<void> {
     for (let start = 0; start < all.length; start += EVENTS_PER_READ) {
-      if (start > 0) await new Promise<void>((resolve) => this.#timers.after(0, resolve));
+      if (start > 0) await breathe(this.#timers);
       await read(all.slice(start, start + EVENTS_PER_READ));
     }
   }

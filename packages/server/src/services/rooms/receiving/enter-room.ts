@@ -2,7 +2,6 @@ import { authorizeEvent } from '@limpet/protocol/authorization/authorize-event';
 import { serverNameOf } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
-import type { Clock } from '../../../platform/clock.ts';
 import type { Timers } from '../../../platform/timers.ts';
 import { deleteRoomExtremities, updateRoomEntered } from '../../../storage/queries/event-graph.ts';
 import { deleteMembershipsOfRoom, upsertMembership } from '../../../storage/queries/memberships.ts';
@@ -10,6 +9,7 @@ import { deleteServersOfRoom, upsertRoomServer } from '../../../storage/queries/
 import { deleteCurrentStateOfRoom, insertSnapshotEntry, upsertCurrentState } from '../../../storage/queries/state.ts';
 import type { Storage, WriteTransaction } from '../../../storage/storage.ts';
 import { type AppendParts, writeSnapshotPiece } from '../append-event.ts';
+import { breathe } from '../breathe.ts';
 import type { EventStore } from '../event-store.ts';
 import { LoadedRoom } from '../loaded-room.ts';
 import { placeOf, type RoomEvent, type RoomRecord } from '../room-event.ts';
@@ -31,7 +31,6 @@ export interface EnterParts extends AppendParts {
   readonly storage: Storage;
   readonly events: EventStore;
   readonly timers: Timers;
-  readonly clock: Clock;
   readonly serverName: string;
 }
 
@@ -73,7 +72,7 @@ export async function enterRoom(record: RoomRecord, entry: RoomEntry, parts: Ent
   }
   const snapshot = await writeState(room, told, parts);
   for (const projection of parts.projections) await projection.prepare?.(room);
-  await writeJoin({ room, entry, told, snapshot, known }, parts);
+  await writeJoin({ room, entry, snapshot, known }, parts);
 }
 
 /** The events of the state, as they were kept. Rejected ones are no part of it. */
@@ -81,7 +80,7 @@ async function readTold({ state }: RoomEntry, parts: EnterParts): Promise<ToldSl
   const ids = [...new Set(state.map(({ pdu }) => pdu.eventId))];
   const told = new Map<number, ToldSlot>();
   for (let start = 0; start < ids.length; start += EVENTS_PER_READ) {
-    if (start > 0) await new Promise<void>((resolve) => parts.timers.after(0, resolve));
+    if (start > 0) await breathe(parts.timers);
     for (const event of (await parts.events.byIds(ids.slice(start, start + EVENTS_PER_READ))).values()) {
       const { type, stateKey } = event.pdu;
       if (event.isRejected || stateKey === undefined) continue;
@@ -109,7 +108,7 @@ async function writeState(room: LoadedRoom, told: readonly ToldSlot[], parts: En
     return piece;
   });
   for (let start = 0; start < told.length; start += SLOTS_PER_BATCH) {
-    if (start > 0) await new Promise<void>((resolve) => timers.after(0, resolve));
+    if (start > 0) await breathe(timers);
     const some = told.slice(start, start + SLOTS_PER_BATCH);
     await storage.write((transaction) => {
       for (const one of some) writeSlot(transaction, room, { snapshotNid: snapshot.nid, ...one });
@@ -139,7 +138,6 @@ function writeSlot(
 interface Joining {
   readonly room: LoadedRoom;
   readonly entry: RoomEntry;
-  readonly told: readonly ToldSlot[];
   readonly snapshot: SnapshotPiece;
   /** The join itself, if it is here as an outlier. */
   readonly known: RoomEvent | undefined;

@@ -1,17 +1,16 @@
-import { authorizeEvent } from '@limpet/protocol/authorization/authorize-event';
-import { authEventState, checkAuthEvents } from '@limpet/protocol/authorization/check-auth-events';
 import type { Pdu } from '@limpet/protocol/pdu';
 import type { RoomVersion } from '@limpet/protocol/room-version';
 import type { Verdict } from '@limpet/protocol/verdict';
 import type { Timers } from '../../../platform/timers.ts';
-import { insertOutlier } from '../../../storage/queries/event-graph.ts';
 import type { Storage } from '../../../storage/storage.ts';
-import { hasUrl } from '../event-filter-matches.ts';
+import { breathe } from '../breathe.ts';
 import type { EventStore } from '../event-store.ts';
 import type { ReceivedEvent } from '../received-event.ts';
 import type { RoomRecord } from '../room-event.ts';
 import type { Slot, SlotTable } from '../slot-table.ts';
+import { type AuthorizingEvent, checkOwnAuthEvents } from './check-own-auth-events.ts';
 import { withSlots } from './with-slots.ts';
+import { writeOutlier } from './write-outlier.ts';
 
 /** Outliers checked and written in one batch, before everything else gets its turn. */
 const EVENTS_PER_BATCH = 250;
@@ -21,12 +20,6 @@ export interface OutlierParts {
   readonly events: EventStore;
   readonly slots: SlotTable;
   readonly timers: Timers;
-}
-
-/** An event that authorizes others, as far as the check of those looks at it. */
-interface Known {
-  readonly pdu: Pdu;
-  readonly isRejected: boolean;
 }
 
 /** See `RoomReceiver.keepOutliers`. */
@@ -46,26 +39,29 @@ export async function keepOutliers(
       leftOut.push(pdu.eventId);
       continue;
     }
-    const isRejected = !checkByAuthEvents(pdu, known, room.version).allowed;
+    const isRejected = !check(pdu, known, room.version).allowed;
     known.set(pdu.eventId, { pdu, isRejected });
     toKeep.push({ received: one, isRejected });
   }
   for (let start = 0; start < toKeep.length; start += EVENTS_PER_BATCH) {
-    if (start > 0) await new Promise<void>((resolve) => parts.timers.after(0, resolve));
+    if (start > 0) await breathe(parts.timers);
     const batch = toKeep.slice(start, start + EVENTS_PER_BATCH);
     await withSlots(batch, parts.slots, (slots) => writeBatch(room, { batch, slots }, parts));
   }
   return { leftOut };
 }
 
-async function readKnown(received: readonly ReceivedEvent[], events: EventStore): Promise<Map<string, Known>> {
+async function readKnown(
+  received: readonly ReceivedEvent[],
+  events: EventStore,
+): Promise<Map<string, AuthorizingEvent>> {
   const ids = new Set<string>();
   for (const { pdu } of received) {
     ids.add(pdu.eventId);
     for (const eventId of pdu.authEvents) ids.add(eventId);
     ids.add(`$${pdu.roomId.slice(1)}`);
   }
-  const known = new Map<string, Known>();
+  const known = new Map<string, AuthorizingEvent>();
   const all = [...ids];
   for (let start = 0; start < all.length; start += EVENTS_PER_BATCH) {
     for (const [eventId, event] of await events.byIds(all.slice(start, start + EVENTS_PER_BATCH))) {
@@ -76,14 +72,9 @@ async function readKnown(received: readonly ReceivedEvent[], events: EventStore)
 }
 
 /** Check 4. */
-function checkByAuthEvents(pdu: Pdu, known: ReadonlyMap<string, Known>, version: RoomVersion): Verdict {
-  const authEvents = [...new Set(pdu.authEvents)].flatMap((eventId) => known.get(eventId) ?? []);
-  const pdus = authEvents.map((event) => event.pdu);
-  const rejected = new Set(authEvents.flatMap((event) => (event.isRejected ? [event.pdu.eventId] : [])));
-  const verdict = checkAuthEvents(pdu, pdus, version, rejected);
-  if (!verdict.allowed) return verdict;
-  const create = version.roomIdIsCreateHash ? known.get(`$${pdu.roomId.slice(1)}`) : undefined;
-  return authorizeEvent(pdu, authEventState(pdus, create?.pdu), version);
+function check(pdu: Pdu, known: ReadonlyMap<string, AuthorizingEvent>, version: RoomVersion): Verdict {
+  const create = version.roomIdIsCreateHash ? known.get(`$${pdu.roomId.slice(1)}`)?.pdu : undefined;
+  return checkOwnAuthEvents(pdu, { version, create, find: (eventId) => known.get(eventId) });
 }
 
 /** What authorizes comes before what it authorizes; events in a circle are left where they are, and lack something. */
@@ -130,21 +121,7 @@ async function writeBatch(
   await storage.write((transaction) => {
     for (const slot of needed) slots.intern(transaction, slot);
     for (const { received, isRejected } of batch) {
-      const { pdu, canonicalJson, receivedTs } = received;
-      transaction.run(insertOutlier, {
-        eventNid: transaction.allocate(),
-        eventId: pdu.eventId,
-        roomNid: room.nid,
-        type: pdu.type,
-        stateKey: pdu.stateKey ?? null,
-        sender: pdu.sender,
-        depth: Math.min(pdu.depth, Number.MAX_SAFE_INTEGER),
-        originServerTs: pdu.originServerTs,
-        receivedTs,
-        isRejected: Number(isRejected),
-        hasUrl: Number(hasUrl(pdu)),
-        json: canonicalJson,
-      });
+      writeOutlier(transaction, room, received, { eventNid: transaction.allocate(), isRejected });
     }
   });
 }

@@ -1,18 +1,13 @@
-import {
-  insertOutlier,
-  insertRoom,
-  selectForwardExtremities,
-  updateRoomVersion,
-} from '../../../storage/queries/event-graph.ts';
+import { insertRoom, selectForwardExtremities, updateRoomVersion } from '../../../storage/queries/event-graph.ts';
 import { selectMembership, upsertMembership } from '../../../storage/queries/memberships.ts';
 import { upsertStrippedState } from '../../../storage/queries/room-servers.ts';
 import type { Storage, WriteTransaction } from '../../../storage/storage.ts';
-import { hasUrl } from '../event-filter-matches.ts';
 import type { EventStore } from '../event-store.ts';
 import type { RoomRecord } from '../room-event.ts';
 import type { RemoteMembership } from '../room-receiver.ts';
 import type { Slot, SlotTable } from '../slot-table.ts';
 import { withSlots } from './with-slots.ts';
+import { writeOutlier } from './write-outlier.ts';
 
 export interface RemoteMembershipParts {
   readonly storage: Storage;
@@ -25,7 +20,7 @@ export async function noteRemoteMembership(
   { event: received, strippedState }: RemoteMembership,
   { storage, events, slots }: RemoteMembershipParts & { readonly slots: SlotTable },
 ): Promise<void> {
-  const { pdu, canonicalJson, receivedTs } = received;
+  const { pdu } = received;
   const userId = pdu.stateKey ?? '';
   const membership = String(pdu.content.membership);
   const known = (await events.byIds([pdu.eventId])).get(pdu.eventId);
@@ -35,20 +30,7 @@ export async function noteRemoteMembership(
     for (const slot of needed) slots.intern(transaction, slot);
     const eventNid = known?.nid ?? transaction.allocate();
     if (known === undefined) {
-      transaction.run(insertOutlier, {
-        eventNid,
-        eventId: pdu.eventId,
-        roomNid: room.nid,
-        type: pdu.type,
-        stateKey: userId,
-        sender: pdu.sender,
-        depth: Math.min(pdu.depth, Number.MAX_SAFE_INTEGER),
-        originServerTs: pdu.originServerTs,
-        receivedTs,
-        isRejected: 0,
-        hasUrl: Number(hasUrl(pdu)),
-        json: canonicalJson,
-      });
+      writeOutlier(transaction, room, received, { eventNid, isRejected: false });
     }
     const change = { kind: 'membership', roomId: room.roomId, userId, membership, previous: row?.membership } as const;
     const position = transaction.publish(change);

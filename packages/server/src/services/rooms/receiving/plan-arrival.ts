@@ -1,5 +1,4 @@
 import { authorizeEvent } from '@limpet/protocol/authorization/authorize-event';
-import { authEventState, checkAuthEvents } from '@limpet/protocol/authorization/check-auth-events';
 import { type Pdu, stateEvent } from '@limpet/protocol/pdu';
 import { ALLOWED, type Refusal, refused, type Verdict } from '@limpet/protocol/verdict';
 import { loadSnapshotPieces } from '../load-room.ts';
@@ -8,6 +7,7 @@ import type { ReceivedEvent, Reception } from '../received-event.ts';
 import type { RoomEvent } from '../room-event.ts';
 import type { Slot } from '../slot-table.ts';
 import { identityOf, NO_STATE, type StateRef, withSlots } from '../state-ref.ts';
+import { checkOwnAuthEvents } from './check-own-auth-events.ts';
 import { type DraftRoom, plannedAsEvent } from './draft-room.ts';
 import { extremitiesAfter } from './extremities-after.ts';
 import type { ArrivalFate, NewSnapshot, PlannedArrival } from './planned-arrival.ts';
@@ -93,15 +93,10 @@ async function stateBeforeOf(draft: DraftRoom, pdu: Pdu, planning: Planning): Pr
 }
 
 /** Check 4. */
-function checkByAuthEvents(draft: DraftRoom, pdu: Pdu, planning: Planning): Verdict {
-  const { version } = draft.room.record;
-  const authEvents = [...new Set(pdu.authEvents)].flatMap((eventId) => planning.known(eventId) ?? []);
-  const rejected = new Set(authEvents.flatMap((event) => (event.isRejected ? [event.pdu.eventId] : [])));
-  const pdus = authEvents.map((event) => event.pdu);
-  const verdict = checkAuthEvents(pdu, pdus, version, rejected);
-  if (!verdict.allowed) return verdict;
-  const create = stateEvent(draft.room.state, 'm.room.create', '');
-  return authorizeEvent(pdu, authEventState(pdus, create), version);
+function checkByAuthEvents({ room }: DraftRoom, pdu: Pdu, planning: Planning): Verdict {
+  const create = stateEvent(room.state, 'm.room.create', '');
+  const { version } = room.record;
+  return checkOwnAuthEvents(pdu, { version, create, find: (eventId) => planning.known(eventId) });
 }
 
 /** Check 5. */

@@ -134,7 +134,7 @@ export class Receiver implements RoomReceiver, RoomWatcher {
   async enter(entry: RoomEntry): Promise<void> {
     const { platform, writer } = this.#parts;
     const record = await recordRoom(entry, platform.clock.nowMs(), this.#parts);
-    const parts = { ...this.#parts, timers: platform.timers, clock: platform.clock };
+    const parts = { ...this.#parts, timers: platform.timers };
     await this.#turns.run(entry.roomId, () => writer.replace(entry.roomId, () => enterRoom(record, entry, parts)));
   }
 

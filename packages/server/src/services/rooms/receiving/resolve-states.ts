@@ -91,7 +91,7 @@ class Resolution {
   async #replay({ replayed, graph, undisputed }: Replay): Promise<StateRef> {
     const { version } = this.#dispute;
     const { events } = this.#parts;
-    const first = await this.#read(replayed);
+    const first = await events.byIds([...replayed]);
     const context = { version, events: pdusOf(first), rejectedEventIds: rejectedAmong(first) };
     const keys = new Set([...first.values()].flatMap(({ pdu }) => [...keysThatAuthorize(pdu, context)]));
     const needed = await this.#heldUndisputed(keys, undisputed);
@@ -146,10 +146,6 @@ class Resolution {
       }
       return stateSet;
     });
-  }
-
-  async #read(eventIds: ReadonlySet<string>): Promise<Map<string, RoomEvent>> {
-    return this.#parts.events.byIds([...eventIds]);
   }
 
   /** What the slots of these keys hold that nobody disputes. */
