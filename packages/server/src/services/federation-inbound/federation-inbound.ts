@@ -1,11 +1,11 @@
 import type { EduHandlers } from '../remote-servers/edu-handler.ts';
+import { LocalMembers } from '../rooms/local-members.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
 import { EduDispatcher } from './edu-dispatcher.ts';
 import type { InboundParts, Refused } from './inbound-parts.ts';
 import { IncomingTransactions } from './incoming-transactions.ts';
 import { LaneRunner } from './lane-runner.ts';
 import { LaneScheduler } from './lane-scheduler.ts';
-import { LocalMembers } from './local-members.ts';
 import { RoomIntake } from './room-intake.ts';
 import { StagedEvents } from './staged-events.ts';
 import { TakenBackMemberships } from './taken-back-memberships.ts';

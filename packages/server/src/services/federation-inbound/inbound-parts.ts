@@ -3,13 +3,13 @@ import type { Storage } from '../../storage/storage.ts';
 import type { RemoteServers, ServerKeys } from '../remote-servers/remote-servers.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { JoiningRooms } from '../rooms/joining-rooms.ts';
+import type { LocalMembers } from '../rooms/local-members.ts';
 import type { ReceivedEvent } from '../rooms/received-event.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import type { RoomReceiver } from '../rooms/room-receiver.ts';
 import type { RoomServers } from '../rooms/room-servers.ts';
 import type { ServerAcls } from '../rooms/server-acls.ts';
 import type { Lane } from './lane.ts';
-import type { LocalMembers } from './local-members.ts';
 import type { StagedEvents } from './staged-events.ts';
 
 /** What those who receive from other servers work with. */

@@ -2,7 +2,7 @@ import { createCache } from '../../cache/create-cache.ts';
 import type { PublishedChange } from '../../storage/change.ts';
 import { selectJoinedUserOfServer } from '../../storage/queries/event-presence.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { RoomRecord } from '../rooms/room-event.ts';
+import type { RoomRecord } from './room-event.ts';
 
 /** Rooms of which it is known whether a user of this server is in them. */
 const MAX_KNOWN_ROOMS = 20_000;
@@ -21,7 +21,7 @@ export class LocalMembers {
     storage.stream.follow((changes) => this.#note(changes));
   }
 
-  async areIn(room: RoomRecord): Promise<boolean> {
+  async areIn(room: Pick<RoomRecord, 'nid' | 'roomId'>): Promise<boolean> {
     const known = this.#known.get(room.roomId);
     if (known !== undefined) return known;
     const changesBefore = this.#changes;
