@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** Stories that run on either database; the others choose theirs. */
-const STORIES = 'packages/server/tests/{accounts,encryption,ephemeral,federation,media,push,rooms,sync}-*.test.ts';
+const CHAPTERS = [
+  ...['accounts', 'delayed', 'directory', 'encryption', 'ephemeral', 'federation', 'guests', 'media', 'presence'],
+  ...['push', 'relations', 'rooms', 'rtc', 'search', 'sliding', 'spaces', 'sync'],
+];
+const STORIES = `packages/server/tests/{${CHAPTERS}}-*.test.ts`;
 
 /**
  * One run for the whole repository: every test, and the stories of whole servers a second time on PostgreSQL. The first

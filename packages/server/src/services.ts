@@ -74,13 +74,61 @@ export interface ServiceParts {
 export async function composeServices(parts: ServiceParts): Promise<Services> {
   const { config, platform, storage } = parts;
   const { serverName } = config;
+  const stickyRooms = new StickyRooms();
+  const ground = composeGround(parts, stickyRooms);
+  const { accounts, remoteServers, events, memberships, rooms, reading, push } = ground;
+  const ephemeral = new Ephemeral({ storage, platform, events, memberships });
+  const encryption = new Encryption({
+    storage,
+    platform,
+    serverName,
+    remote: remoteServers,
+    isFederated: config.federation.enabled,
+  });
+  const media = createMedia({ ...parts, remoteServers });
+  const stickySweeper = createStickySweeper(platform, storage, stickyRooms);
+  await stickyRooms.load(storage, platform.clock.nowMs());
+  await ephemeral.start();
+  await encryption.start();
+  stickySweeper.start();
+  accounts.openIdTokens.start();
+  await rooms.start();
+  media.start();
+  const sticky = new DueStickyEvents(storage, stickyRooms);
+  const sync = composeSync(parts, { ...ground, ephemeral, encryption, sticky });
+  const { profiles, users } = accounts;
+  const { keys } = remoteServers;
+  const resident = createResident({ ...parts, ...ground, serverName, profiles, users, keys });
+  const federationInbound = await startFederationInbound({ ...parts, ...ground, ephemeral, encryption });
+  return {
+    accounts,
+    remoteServers,
+    events,
+    memberships,
+    rooms,
+    reading,
+    ephemeral,
+    encryption,
+    media,
+    pushRules: push.rules,
+    stickySweeper,
+    sync,
+    resident,
+    federationInbound,
+    federationSender: await startFederationSender(parts, { remoteServers, events, ephemeral }),
+  };
+}
+
+/** What the other services rest on: accounts, other servers, rooms, and what is exact at the commit of an event. */
+function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
+  const { config, platform, storage } = parts;
+  const { serverName } = config;
   const remoteServers = createRemoteServers(parts);
   const { accounts, withRooms } = composeAccounts(parts, remoteServers);
   const events = new EventStore(storage);
   const state = new StateStore(storage, events);
   const memberships = new Memberships(storage);
   const push = createPush({ storage, serverName, accountData: accounts.accountData, events, memberships });
-  const stickyRooms = new StickyRooms();
   const rooms = createRoomsService({
     storage,
     platform,
@@ -100,46 +148,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   });
   withRooms(rooms);
   const reading = composeReading(parts, { accounts, events, state, memberships, rooms });
-  const ephemeral = new Ephemeral({ storage, platform, events, memberships });
-  const encryption = new Encryption({
-    storage,
-    platform,
-    serverName,
-    remote: remoteServers,
-    isFederated: config.federation.enabled,
-  });
-  const media = createMedia({ ...parts, remoteServers });
-  const stickySweeper = createStickySweeper(platform, storage, stickyRooms);
-  await stickyRooms.load(storage, platform.clock.nowMs());
-  await ephemeral.start();
-  await encryption.start();
-  stickySweeper.start();
-  accounts.openIdTokens.start();
-  await rooms.start();
-  media.start();
-  const sticky = new DueStickyEvents(storage, stickyRooms);
-  const sync = composeSync(parts, { events, state, memberships, reading, push, ephemeral, encryption, sticky });
-  const { profiles, users } = accounts;
-  const reads = { events, state, memberships, rooms, reading };
-  const resident = createResident({ ...parts, ...reads, serverName, profiles, users, keys: remoteServers.keys });
-  const federationInbound = await startFederationInbound({ ...parts, ...reads, remoteServers, ephemeral, encryption });
-  return {
-    accounts,
-    remoteServers,
-    events,
-    memberships,
-    rooms,
-    reading,
-    ephemeral,
-    encryption,
-    media,
-    pushRules: push.rules,
-    stickySweeper,
-    sync,
-    resident,
-    federationInbound,
-    federationSender: await startFederationSender(parts, { remoteServers, events, ephemeral }),
-  };
+  return { remoteServers, accounts, events, state, memberships, push, rooms, reading };
 }
 
 /** Nobody is told anything where federation is switched off; what is for others waits. */

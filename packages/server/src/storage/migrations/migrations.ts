@@ -6,6 +6,14 @@ import { incomingFederation } from './0005-incoming-federation.ts';
 import { remoteDevices } from './0006-remote-devices.ts';
 import { media } from './0007-media.ts';
 import { resident } from './0008-resident.ts';
+import { delayedEvents } from './0009-delayed-events.ts';
+import { slidingSync } from './0010-sliding-sync.ts';
+import { relations } from './0011-relations.ts';
+import { pushers } from './0012-pushers.ts';
+import { crossSigning } from './0013-cross-signing.ts';
+import { accountStanding } from './0014-account-standing.ts';
+import { threadSubscriptions } from './0015-thread-subscriptions.ts';
+import { roomLookUps } from './0016-room-look-ups.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step from nothing to today, in order. The server takes the missing ones at start, each in a transaction. */
@@ -18,4 +26,12 @@ export const MIGRATIONS: readonly Migration[] = [
   remoteDevices,
   media,
   resident,
+  delayedEvents,
+  slidingSync,
+  relations,
+  pushers,
+  crossSigning,
+  accountStanding,
+  threadSubscriptions,
+  roomLookUps,
 ];
