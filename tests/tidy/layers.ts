@@ -72,6 +72,7 @@ export const SERVICE_RANKS: Readonly<Record<string, number>> = {
   media: 3,
   presence: 3,
   search: 3,
+  'thread-subscriptions': 3,
   'user-directory': 3,
   push: 4,
   sync: 5,

@@ -13,6 +13,7 @@ import { roomStateRoutes } from './http/client-api/room-state.ts';
 import { roomWritingRoutes } from './http/client-api/room-writing.ts';
 import { serverInformationRoutes } from './http/client-api/server-information.ts';
 import { syncRoutes } from './http/client-api/sync.ts';
+import { threadSubscriptionRoutes } from './http/client-api/thread-subscriptions.ts';
 import { toDeviceRoutes } from './http/client-api/to-device.ts';
 import { typingRoutes } from './http/client-api/typing.ts';
 import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
@@ -156,6 +157,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...toDeviceRoutes({ encryption }),
     ...mediaRoutes({ media: services.media, rateLimits, config }),
     ...keyRoutes({ encryption, sync, databaseTag, current }),
+    ...threadSubscriptionRoutes({ subscriptions: services.threadSubscriptions, databaseTag, current }),
     ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current }),
   ];
 }

@@ -29,6 +29,7 @@ import { createStickyProjection } from './services/sticky-events/sticky-projecti
 import { StickyRooms } from './services/sticky-events/sticky-rooms.ts';
 import { createStickySweeper } from './services/sticky-events/sticky-sweeper.ts';
 import { SyncService } from './services/sync/sync-service.ts';
+import { ThreadSubscriptions } from './services/thread-subscriptions/thread-subscriptions.ts';
 import { startFederationInbound } from './start-federation-inbound.ts';
 import type { RowSweeper } from './storage/row-sweeper.ts';
 import type { Storage } from './storage/storage.ts';
@@ -45,6 +46,7 @@ export interface Services {
   readonly encryption: Encryption;
   readonly media: Media;
   readonly pushRules: PushRules;
+  readonly threadSubscriptions: ThreadSubscriptions;
   readonly stickySweeper: RowSweeper;
   readonly sync: SyncService;
   readonly resident: Resident;
@@ -111,6 +113,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     encryption,
     media,
     pushRules: push.rules,
+    threadSubscriptions: new ThreadSubscriptions(storage, reading.history),
     stickySweeper,
     sync,
     resident,

@@ -14,6 +14,7 @@ export type Change =
   | ToDeviceChange
   | DeviceListChange
   | OneTimeKeysChange
+  | ThreadSubscriptionChange
   | OutgoingEduChange;
 
 /**
@@ -111,6 +112,12 @@ export interface OneTimeKeysChange {
   readonly kind: 'one-time-keys';
   readonly userId: string;
   readonly deviceId: string;
+}
+
+/** A user follows a thread, or no longer. */
+export interface ThreadSubscriptionChange {
+  readonly kind: 'thread-subscription';
+  readonly userId: string;
 }
 
 /** Something waits for another server in `outgoing_edus`, under this position. */

@@ -18,6 +18,7 @@ export interface SyncNews {
   readonly toDevice: boolean;
   /** How many one-time keys the device has left. */
   readonly keyCounts: boolean;
+  readonly threadSubscriptions: boolean;
 }
 
 export interface RoomNews {
@@ -61,6 +62,7 @@ class NewsOfDevice implements SyncNews {
   accountData = false;
   toDevice = false;
   keyCounts = false;
+  threadSubscriptions = false;
   readonly #device: DeviceAddress;
 
   constructor(device: DeviceAddress) {
@@ -98,6 +100,9 @@ class NewsOfDevice implements SyncNews {
         return;
       case 'one-time-keys':
         if (this.#isOwn(change)) this.keyCounts = true;
+        return;
+      case 'thread-subscription':
+        if (change.userId === this.#device.userId) this.threadSubscriptions = true;
         return;
       case 'state-resolved': {
         const room = this.#room(change.roomId);

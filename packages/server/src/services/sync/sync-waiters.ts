@@ -147,6 +147,7 @@ export class SyncWaiters {
       case 'account-data':
       case 'to-device':
       case 'one-time-keys':
+      case 'thread-subscription':
         this.#wakeUser(change.userId);
     }
   }
