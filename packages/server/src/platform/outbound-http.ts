@@ -21,8 +21,16 @@ export interface OutboundRequest {
   readonly maxBytes: number;
   /** Redirects that are followed; 0 when left out. */
   readonly maxRedirects?: number | undefined;
+  /** Left out: what the configuration allows for other homeservers. */
+  readonly reach?: OutboundReach | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/**
+ * Where a request may go that users, and not other homeservers, give the address of. `public`: to no private address,
+ * not even one that the operator allows for other homeservers. `anywhere`: the operator allows all.
+ */
+export type OutboundReach = 'public' | 'anywhere';
 
 export interface OutboundResponse {
   readonly status: number;

@@ -228,6 +228,15 @@ describe('private addresses', () => {
     expect((await get(`http://127.0.0.1:${port}/`, {}, http)).status).toBe(200);
   });
 
+  test('are not asked by who may reach the public alone, and are by who may go anywhere', async () => {
+    const port = await serve((_request, response) => response.end());
+    const url = `http://127.0.0.1:${port}/`;
+    const configured = create({ allowPrivateAddresses: true, fixedUrls: [url] });
+    expect((await get(url, {}, configured)).status).toBe(200);
+    await expect(get(url, { reach: 'public' }, configured)).rejects.toMatchObject({ kind: 'forbidden-address' });
+    expect((await get(url, { reach: 'anywhere' }, forbidding())).status).toBe(200);
+  });
+
   test.each([
     '0.0.0.0',
     '10.1.2.3',

@@ -85,7 +85,7 @@ async function exchange(
 ): Promise<OutboundResponse> {
   const url = new URL(request.url);
   const host = request.host ?? url.host;
-  const answer = await pools.poolFor(url, host).request({
+  const answer = await pools.poolFor(url, { host, reach: request.reach }).request({
     method: request.method,
     path: `${url.pathname}${url.search}`,
     headers: { ...request.headers, host },

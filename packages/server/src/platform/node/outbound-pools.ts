@@ -2,7 +2,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { buildConnector, Pool } from 'undici';
 import type { Dns } from '../dns.ts';
-import { OutboundFailure } from '../outbound-http.ts';
+import { OutboundFailure, type OutboundReach } from '../outbound-http.ts';
 import { isPrivateAddress } from './private-addresses.ts';
 
 /** Servers to which connections are kept; the one longest unused is left first. */
@@ -28,19 +28,26 @@ export interface OutboundPoolsOptions {
 }
 
 export interface OutboundPools {
-  /** Connections to the URL's host and port, under this name. @throws OutboundFailure when too much waits for them */
-  poolFor(url: URL, host: string): Pool;
+  /** Connections to the URL's host and port. @throws OutboundFailure when too much waits for them */
+  poolFor(url: URL, wish: ConnectionWish): Pool;
+}
+
+interface ConnectionWish {
+  /** The name that is asked for. */
+  readonly host: string;
+  readonly reach: OutboundReach | undefined;
 }
 
 /**
  * Pools by where they connect and the name they ask for: two servers behind one address must not share connections.
+ * Nor do requests that may go to different places: one that may not go somewhere must find no open connection there.
  */
 export function createOutboundPools(options: OutboundPoolsOptions): OutboundPools {
-  const connect = createConnector(options);
+  const connectors = createConnectors(options);
   /** In the order of their last use. */
   const pools = new Map<string, Pool>();
 
-  function create(origin: string): Pool {
+  function create(origin: string, connect: buildConnector.connector): Pool {
     return new Pool(origin, {
       connect,
       connections: MAX_CONNECTIONS_PER_POOL,
@@ -65,9 +72,9 @@ export function createOutboundPools(options: OutboundPoolsOptions): OutboundPool
   }
 
   return {
-    poolFor(url, host) {
-      const key = `${url.origin} ${host}`;
-      const pool = pools.get(key) ?? create(url.origin);
+    poolFor(url, { host, reach }) {
+      const key = `${url.origin} ${host} ${reach}`;
+      const pool = pools.get(key) ?? create(url.origin, connectors[reach ?? 'configured']);
       if (pool.stats.queued >= MAX_WAITING_PER_POOL) {
         throw new OutboundFailure('unreachable', `Too many requests to ${url.host} wait already`);
       }
@@ -83,22 +90,22 @@ export function createOutboundPools(options: OutboundPoolsOptions): OutboundPool
  * Connects to addresses that are allowed, and to no others: names are looked up here, so that what was checked is what
  * is connected to.
  */
-function createConnector(options: OutboundPoolsOptions): buildConnector.connector {
+function createConnectors(options: OutboundPoolsOptions) {
   const fixed = new Set(options.fixedUrls.map(placeOf));
   const shared = { timeout: CONNECT_TIMEOUT_MS, allowH2: false, secureContext: secureContextOf(options) };
   const anywhere = buildConnector({ ...shared, lookup: lookupOver(options.dns, () => true) });
-  const inPublic = buildConnector({ ...shared, lookup: lookupOver(options.dns, (one) => !isPrivateAddress(one)) });
-  return (target, callback) => {
-    const { hostname, protocol } = target;
-    const port = target.port || DEFAULT_PORTS[protocol];
-    if (options.allowPrivateAddresses || fixed.has(`${hostname} ${port}`)) {
-      anywhere(target, callback);
-    } else if (isIP(hostname) !== 0 && isPrivateAddress(hostname)) {
-      callback(forbidden(hostname), null);
-    } else {
-      inPublic(target, callback);
-    }
+  const toPublicNames = buildConnector({ ...shared, lookup: lookupOver(options.dns, (one) => !isPrivateAddress(one)) });
+  const inPublic: buildConnector.connector = (target, callback) => {
+    const { hostname } = target;
+    if (isIP(hostname) !== 0 && isPrivateAddress(hostname)) callback(forbidden(hostname), null);
+    else toPublicNames(target, callback);
   };
+  const configured: buildConnector.connector = (target, callback) => {
+    const port = target.port || DEFAULT_PORTS[target.protocol];
+    const isAllowed = options.allowPrivateAddresses || fixed.has(`${target.hostname} ${port}`);
+    (isAllowed ? anywhere : inPublic)(target, callback);
+  };
+  return { anywhere, public: inPublic, configured };
 }
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'https:': '443', 'http:': '80' };
@@ -134,7 +141,7 @@ function lookupOver(dns: Dns, isAllowed: (address: string) => boolean): LookupFu
 
 /** The name leads to private addresses alone, or is one. */
 function forbidden(hostname: string): OutboundFailure {
-  const why = 'has a private address; see "federation.allow_private_addresses" in the configuration';
+  const why = 'has a private address; see "allow_private_addresses" in the configuration';
   return new OutboundFailure('forbidden-address', `${hostname} ${why}`);
 }
 
