@@ -7,6 +7,7 @@ import type { OldKey } from './platform/key-file.ts';
 import type { Platform } from './platform/platform.ts';
 import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
+import type { TokenLifetimes } from './services/accounts/token-lifetimes.ts';
 import { Encryption } from './services/encryption/encryption.ts';
 import { Ephemeral } from './services/ephemeral/ephemeral.ts';
 import type { FederationInbound } from './services/federation-inbound/federation-inbound.ts';
@@ -210,6 +211,15 @@ function stickyNames({ stickyEvents }: Config) {
   return stickyEvents.stableNames ? STABLE_STICKY_NAMES : UNSTABLE_STICKY_NAMES;
 }
 
+function tokenLifetimesOf({ sessions }: Config): TokenLifetimes {
+  return {
+    accessTokenMs: sessions.accessTokenSeconds * 1_000,
+    refreshTokenMs: sessions.refreshTokenDays === 0 ? undefined : sessions.refreshTokenDays * DAY_MS,
+  };
+}
+
+const DAY_MS = 86_400_000;
+
 /**
  * Accounts stand below rooms, and rooms have to hear of two things that happen to them: `withRooms` tells who listens.
  */
@@ -221,6 +231,7 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
     serverName: config.serverName,
     registrationMode: config.registration.mode,
     registrationSharedSecret: config.registrationSharedSecret,
+    tokenLifetimes: tokenLifetimesOf(config),
     passwordCost,
     otherProfiles: new RemoteProfiles(remoteServers, platform.clock),
     onProfileChange: async (userId, profile) => rooms?.membershipChanges.updateMemberProfile(userId, profile),

@@ -89,6 +89,25 @@ export const SETTINGS = {
     },
     { description: 'Who may make an account.' },
   ),
+  sessions: section(
+    {
+      access_token_seconds: integer({
+        description:
+          'How long an access token holds of a client that knows refresh tokens. Those of other clients hold until ' +
+          'they log out.',
+        minimum: 10,
+        maximum: 31_536_000,
+        default: 300,
+      }),
+      refresh_token_days: integer({
+        description: 'After how many days without a refresh such a client has to log in again; 0 for never.',
+        minimum: 0,
+        maximum: 3_650,
+        default: 0,
+      }),
+    },
+    { description: 'How long clients stay logged in.' },
+  ),
   registration_shared_secret: optional(
     text({
       description:

@@ -1,5 +1,6 @@
 import type { DeviceId, UserId } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
+import type { AccountStanding } from '../services/accounts/access-tokens.ts';
 
 /** Who asks: the owner of the access token that came with the request. */
 export interface Requester {
@@ -7,6 +8,7 @@ export interface Requester {
   readonly deviceId: DeviceId;
   /** The access token itself, as it was sent. Never log it. */
   readonly accessToken: string;
+  readonly standing: AccountStanding;
 }
 
 /**

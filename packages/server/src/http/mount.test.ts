@@ -80,10 +80,12 @@ const getFault = defineEndpoint({
 const USER_ID = asUserId('@alice:localhost');
 const DEVICE_ID = asDeviceId('DEVICE');
 
+const STANDING = { isGuest: false, isLocked: false, isSuspended: false };
+
 const verifier: TokenVerifier = {
   async verify(accessToken): Promise<Requester | undefined> {
     return accessToken === 'good' && USER_ID !== undefined && DEVICE_ID !== undefined
-      ? { userId: USER_ID, deviceId: DEVICE_ID, accessToken }
+      ? { userId: USER_ID, deviceId: DEVICE_ID, accessToken, standing: STANDING }
       : undefined;
   },
 };

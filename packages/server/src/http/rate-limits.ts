@@ -17,6 +17,10 @@ export const RATE_LIMITS = {
   login: { burst: 20, perSecond: 0.5 },
   /** Attempts to log in to one account, from wherever: a user ID. Slows the guessing of a password. */
   loginToAccount: { burst: 10, perSecond: 0.1 },
+  /** New access tokens for refresh tokens: an address. Many users may be behind one. */
+  refresh: { burst: 100, perSecond: 5 },
+  /** Login tokens for further devices: a user. */
+  loginToken: { burst: 5, perSecond: 0.02 },
   /** Attempts to register, and questions whether a name is free: an address. */
   registration: { burst: 20, perSecond: 0.2 },
   /** Events sent (B4): a user and a room. */

@@ -78,6 +78,7 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     mediaId: 'AAAAAAAAAAAAAAAAAAAAAAAA',
     fileName: 'cat.png',
     filterId: '0',
+    idpId: 'example',
     queryType: 'weather',
   };
   const fields = {

@@ -51,7 +51,7 @@ export async function createTestEncryption(options: TestEncryptionOptions = {}):
       return taken;
     },
     async createDevice(userId, deviceId, displayName) {
-      const row = { userId, deviceId, displayName: displayName ?? null, createdTs: 1, address: null };
+      const row = { userId, deviceId, displayName: displayName ?? null, createdTs: 1, address: null, userAgent: null };
       await storage.write((transaction) => transaction.run(insertDevice, row));
       return { userId: parseUserId(userId), deviceId: asDeviceId(deviceId) ?? '' };
     },

@@ -107,5 +107,6 @@ export function eventIds(value: JsonValue | undefined): JsonValue[] {
 function requesterOf(accessToken: string) {
   const userId = asUserId(accessToken);
   const deviceId = asDeviceId('DEVICE');
-  return userId === undefined || deviceId === undefined ? undefined : { userId, deviceId, accessToken };
+  const standing = { isGuest: false, isLocked: false, isSuspended: false };
+  return userId === undefined || deviceId === undefined ? undefined : { userId, deviceId, accessToken, standing };
 }

@@ -19,11 +19,16 @@ export const register = defineEndpoint({
     device_id: Type.Optional(Type.String()),
     initial_device_display_name: Type.Optional(Type.String()),
     inhibit_login: Type.Optional(Type.Boolean()),
+    refresh_token: Type.Optional(Type.Boolean()),
+    // Of a guest who becomes a user.
+    guest_access_token: Type.Optional(Type.String()),
   }),
   response: Type.Object({
     user_id: Type.String(),
     access_token: Type.Optional(Type.String()),
     device_id: Type.Optional(Type.String()),
+    refresh_token: Type.Optional(Type.String()),
+    expires_in_ms: Type.Optional(Type.Integer()),
   }),
 });
 

@@ -39,7 +39,7 @@ export function registrationRoutes(services: AccountServices): Route[] {
 
 async function registerUser(
   { accounts, rateLimits }: AccountServices,
-  { query, body, clientAddress, clientNetwork }: EndpointRequest<typeof register>,
+  { query, body, clientAddress, clientNetwork, userAgent }: EndpointRequest<typeof register>,
 ): Promise<HandlerResult> {
   const { registration, registrationTokens, interactiveAuthentication } = accounts;
   rateLimits.take('registration', clientNetwork);
@@ -59,7 +59,7 @@ async function registerUser(
   const registered = await registration.register({
     username,
     password,
-    device: inhibitLogin === true ? undefined : deviceRequestOf(device, clientAddress),
+    device: inhibitLogin === true ? undefined : deviceRequestOf(device, { clientAddress, userAgent }),
     token: authorization.evidence.get(REGISTRATION_TOKEN),
   });
   return registeredAnswer(registered);

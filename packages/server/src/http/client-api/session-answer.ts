@@ -4,7 +4,15 @@ import type { DeviceRequest, Session } from '../../services/accounts/sessions.ts
 
 /** What a client learns of its new session. */
 export function sessionAnswer(session: Session): JsonObject {
-  return { user_id: session.userId, access_token: session.accessToken, device_id: session.deviceId };
+  const { userId, accessToken, deviceId, refreshing } = session;
+  return {
+    user_id: userId,
+    access_token: accessToken,
+    device_id: deviceId,
+    ...(refreshing === undefined
+      ? {}
+      : { refresh_token: refreshing.refreshToken, expires_in_ms: refreshing.expiresInMs }),
+  };
 }
 
 export function registeredAnswer({ userId, session }: Registered): JsonObject {
@@ -13,8 +21,18 @@ export function registeredAnswer({ userId, session }: Registered): JsonObject {
 
 /** What login and registration say alike of the device. */
 export function deviceRequestOf(
-  body: { readonly device_id?: string; readonly initial_device_display_name?: string },
-  clientAddress: string,
+  body: {
+    readonly device_id?: string;
+    readonly initial_device_display_name?: string;
+    readonly refresh_token?: boolean;
+  },
+  client: { readonly clientAddress: string; readonly userAgent: string | undefined },
 ): DeviceRequest {
-  return { deviceId: body.device_id, displayName: body.initial_device_display_name, clientAddress };
+  return {
+    deviceId: body.device_id,
+    displayName: body.initial_device_display_name,
+    clientAddress: client.clientAddress,
+    userAgent: client.userAgent,
+    isRefreshable: body.refresh_token === true,
+  };
 }

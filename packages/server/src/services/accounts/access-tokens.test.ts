@@ -26,6 +26,7 @@ beforeEach(async () => {
     serverName: parseServerName('hs'),
     registrationMode: 'open',
     registrationSharedSecret: undefined,
+    tokenLifetimes: { accessTokenMs: 300_000, refreshTokenMs: undefined },
     passwordCost: CHEAP_PASSWORD_COST,
     otherProfiles: { get: async () => ({}) },
     onProfileChange: async () => {},
@@ -45,7 +46,7 @@ afterEach(async () => {
 test('a token is read once and then known', async () => {
   const { reads } = storage.tally;
   for (let request = 0; request < 10; request++) {
-    expect(await accounts.accessTokens.verify(session.accessToken)).toEqual(session);
+    expect(await accounts.accessTokens.verify(session.accessToken)).toMatchObject(session);
   }
   expect(storage.tally.reads).toBe(reads + 1);
 });
@@ -75,13 +76,14 @@ test('a token that is looked up while its session ends is not known afterwards',
   expect(await tokens.verify(session.accessToken)).toBeUndefined();
 });
 
-test('an expired token is nobody’s', async () => {
+test('an expired token is refused, and its session goes on', async () => {
   const expiresTs = world.clock.nowMs() + 1_000;
   const text = 'update access_tokens set expires_ts = :expiresTs';
   await storage.write((transaction) => transaction.run({ text }, { expiresTs }));
-  expect(await accounts.accessTokens.verify(session.accessToken)).toEqual(session);
+  expect(await accounts.accessTokens.verify(session.accessToken)).toMatchObject(session);
   world.advance(1_000);
-  expect(await accounts.accessTokens.verify(session.accessToken)).toBeUndefined();
+  const refusal = { errcode: 'M_UNKNOWN_TOKEN', extra: { soft_logout: true } };
+  await expect(accounts.accessTokens.verify(session.accessToken)).rejects.toMatchObject(refusal);
 });
 
 test('a login does not outlive the reset that overtook it', async () => {

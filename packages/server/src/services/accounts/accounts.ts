@@ -8,14 +8,17 @@ import { Devices } from './devices.ts';
 import { Filters } from './filters.ts';
 import { LastSeen } from './last-seen.ts';
 import { Login } from './login.ts';
+import { LoginTokens } from './login-tokens.ts';
 import { OpenIdTokens } from './openid-tokens.ts';
 import { type PasswordCost, PasswordHasher } from './password-hasher.ts';
 import { type MemberProfile, type OtherProfiles, Profiles } from './profiles.ts';
+import { RefreshTokens } from './refresh-tokens.ts';
 import { Registration, type RegistrationMode } from './registration.ts';
 import { RegistrationTokens } from './registration-tokens.ts';
 import { RoomTags } from './room-tags.ts';
 import { Sessions } from './sessions.ts';
 import { SharedSecretRegistration } from './shared-secret-registration.ts';
+import type { TokenLifetimes } from './token-lifetimes.ts';
 import { UserInteractiveAuthentication } from './user-interactive-authentication.ts';
 import { Users } from './users.ts';
 
@@ -26,6 +29,8 @@ export interface AccountsOptions {
   readonly registrationMode: RegistrationMode;
   /** `undefined` switches that registration off. */
   readonly registrationSharedSecret: string | undefined;
+  /** Of clients that know refresh tokens. */
+  readonly tokenLifetimes: TokenLifetimes;
   /** For tests: CHEAP_PASSWORD_COST. */
   readonly passwordCost?: PasswordCost | undefined;
   /** Where profiles of users of other servers come from. */
@@ -43,6 +48,8 @@ export interface Accounts {
   readonly sessions: Sessions;
   readonly devices: Devices;
   readonly login: Login;
+  readonly loginTokens: LoginTokens;
+  readonly refreshTokens: RefreshTokens;
   readonly registration: Registration;
   readonly registrationTokens: RegistrationTokens;
   readonly sharedSecretRegistration: SharedSecretRegistration;
@@ -63,7 +70,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const users = new Users(storage, serverName, passwordHasher);
   const lastSeen = new LastSeen(storage, platform);
   const accessTokens = new AccessTokens(storage, platform.clock, lastSeen);
-  const sessions = new Sessions(storage, platform, accessTokens);
+  const { tokenLifetimes: lifetimes } = options;
+  const sessions = new Sessions({ storage, platform, accessTokens, lifetimes });
+  const loginTokens = new LoginTokens(platform, users);
   const registrationTokens = new RegistrationTokens(storage, platform, users);
   const registration = new Registration({
     platform,
@@ -80,7 +89,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
     accessTokens,
     sessions,
     devices: new Devices(storage, lastSeen),
-    login: new Login(users, sessions),
+    login: new Login(users, sessions, loginTokens),
+    loginTokens,
+    refreshTokens: new RefreshTokens({ storage, platform, accessTokens, lifetimes }),
     registration,
     registrationTokens,
     sharedSecretRegistration: new SharedSecretRegistration(platform, registration, options.registrationSharedSecret),

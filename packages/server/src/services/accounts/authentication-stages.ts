@@ -8,6 +8,8 @@ import type { Users } from './users.ts';
 /** The authentication types that we know. Specification: client-server API, "Authentication types". */
 export const DUMMY = 'm.login.dummy';
 export const PASSWORD = 'm.login.password';
+/** A way to log in alone, and no stage. */
+export const LOGIN_TOKEN = 'm.login.token';
 export const REGISTRATION_TOKEN = 'm.login.registration_token';
 
 /** Always passes: it is there so that a flow may have nothing to do. */

@@ -6,10 +6,21 @@ const ACCESS_TOKEN_BYTES = 32;
 
 /** What an access token begins with, so that a person or a scanner who finds one knows what it is. */
 const ACCESS_TOKEN_PREFIX = 'limpet_';
+const REFRESH_TOKEN_PREFIX = 'limpet_refresh_';
+const LOGIN_TOKEN_PREFIX = 'limpet_login_';
 const OPENID_TOKEN_PREFIX = 'openid_';
 
 export function newAccessToken(random: Random): string {
   return `${ACCESS_TOKEN_PREFIX}${base64Url(random.bytes(ACCESS_TOKEN_BYTES))}`;
+}
+
+export function newRefreshToken(random: Random): string {
+  return `${REFRESH_TOKEN_PREFIX}${base64Url(random.bytes(ACCESS_TOKEN_BYTES))}`;
+}
+
+/** Opens one session of its user. */
+export function newLoginToken(random: Random): string {
+  return `${LOGIN_TOKEN_PREFIX}${base64Url(random.bytes(ACCESS_TOKEN_BYTES))}`;
 }
 
 /** Proves who its user is, and gives access to nothing: another beginning, so that nobody takes one for the other. */

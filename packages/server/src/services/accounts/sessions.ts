@@ -3,6 +3,7 @@ import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Platform } from '../../platform/platform.ts';
 import { deleteAccessTokens, deleteAllAccessTokens, insertAccessToken } from '../../storage/queries/access-tokens.ts';
 import { deleteAllDevices, deleteDevices, insertDevice } from '../../storage/queries/devices.ts';
+import { deleteRefreshTokens, insertRefreshToken } from '../../storage/queries/refresh-tokens.ts';
 import {
   type Committed,
   ExpectationFailed,
@@ -13,7 +14,8 @@ import {
 import type { AccessTokens } from './access-tokens.ts';
 import { checkDeviceName } from './check-device-name.ts';
 import { publishDeviceListChange } from './device-list-change.ts';
-import { hashOfSecret, newAccessToken, newDeviceId } from './secrets.ts';
+import { hashOfSecret, newAccessToken, newDeviceId, newRefreshToken } from './secrets.ts';
+import { refreshTokenEnd, type TokenLifetimes } from './token-lifetimes.ts';
 
 /** What a client says of the device that it logs in with. */
 export interface DeviceRequest {
@@ -23,12 +25,18 @@ export interface DeviceRequest {
   readonly displayName: string | undefined;
   /** The address that the request came from. */
   readonly clientAddress: string | undefined;
+  /** What the client says that it is. */
+  readonly userAgent?: string | undefined;
+  /** The client knows refresh tokens: it gets one, and an access token that ends. */
+  readonly isRefreshable?: boolean;
 }
 
 export interface Session {
   readonly userId: UserId;
   readonly deviceId: DeviceId;
   readonly accessToken: string;
+  /** Only where the client knows refresh tokens. */
+  readonly refreshing?: { readonly refreshToken: string; readonly expiresInMs: number };
 }
 
 /** A session that a transaction opens: its token is good once `finish` was called with the commit. */
@@ -38,6 +46,8 @@ export interface OpeningSession {
 }
 
 const USER_CAN_LOG_IN = 'the user can log in';
+/** What is kept of what a client says that it is. */
+const MAX_USER_AGENT_LENGTH = 500;
 
 /**
  * A session is a device with its access token. Ending one takes the device with it, its keys and the messages that wait
@@ -47,11 +57,18 @@ export class Sessions {
   readonly #storage: Storage;
   readonly #platform: Platform;
   readonly #accessTokens: AccessTokens;
+  readonly #lifetimes: TokenLifetimes;
 
-  constructor(storage: Storage, platform: Platform, accessTokens: AccessTokens) {
-    this.#storage = storage;
-    this.#platform = platform;
-    this.#accessTokens = accessTokens;
+  constructor(parts: {
+    readonly storage: Storage;
+    readonly platform: Platform;
+    readonly accessTokens: AccessTokens;
+    readonly lifetimes: TokenLifetimes;
+  }) {
+    this.#storage = parts.storage;
+    this.#platform = parts.platform;
+    this.#accessTokens = parts.accessTokens;
+    this.#lifetimes = parts.lifetimes;
   }
 
   /**
@@ -82,12 +99,26 @@ export class Sessions {
     const accessToken = newAccessToken(random);
     const createdTs = clock.nowMs();
     const address = device.clientAddress ?? null;
-    transaction.run(insertDevice, { userId, deviceId, displayName, createdTs, address });
+    const userAgent = device.userAgent?.slice(0, MAX_USER_AGENT_LENGTH) ?? null;
+    transaction.run(insertDevice, { userId, deviceId, displayName, createdTs, address, userAgent });
     const replaced = transaction.fetch(deleteAccessTokens, { userId, deviceIds: [deviceId] });
-    const tokenHash = hashOfSecret(accessToken);
-    const token = { tokenHash, userId, deviceId, createdTs, passwordHash };
+    transaction.run(deleteRefreshTokens, { userId, deviceId });
+    const refreshing =
+      device.isRefreshable === true ? this.#refreshingWithin(transaction, userId, deviceId) : undefined;
+    const expiresTs = refreshing === undefined ? null : createdTs + refreshing.expiresInMs;
+    const token = { tokenHash: hashOfSecret(accessToken), userId, deviceId, createdTs, expiresTs, passwordHash };
     transaction.expect(insertAccessToken, token, USER_CAN_LOG_IN);
-    return { session: { userId, deviceId, accessToken }, replaced };
+    const session = { userId, deviceId, accessToken, ...(refreshing === undefined ? {} : { refreshing }) };
+    return { session, replaced };
+  }
+
+  #refreshingWithin(transaction: WriteTransaction, userId: UserId, deviceId: DeviceId): Session['refreshing'] {
+    const { random, clock } = this.#platform;
+    const refreshToken = newRefreshToken(random);
+    const expiresTs = refreshTokenEnd(this.#lifetimes, clock.nowMs());
+    const tokenHash = hashOfSecret(refreshToken);
+    transaction.run(insertRefreshToken, { tokenHash, userId, deviceId, expiresTs, replaces: null });
+    return { refreshToken, expiresInMs: this.#lifetimes.accessTokenMs };
   }
 
   finish(opening: OpeningSession, committed: Committed<unknown>): Session {

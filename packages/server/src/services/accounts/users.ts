@@ -12,6 +12,9 @@ export interface User {
   readonly createdTs: number;
   readonly isAdmin: boolean;
   readonly isDeactivated: boolean;
+  readonly isGuest: boolean;
+  readonly isLocked: boolean;
+  readonly isSuspended: boolean;
   /** `undefined` where nobody can log in with a password. */
   readonly passwordHash: string | undefined;
 }
@@ -19,7 +22,8 @@ export interface User {
 /** A user about to be created; its ID comes from `newUserId`. */
 export interface NewUser {
   readonly userId: UserId;
-  readonly passwordHash: string;
+  /** `undefined` for a guest. */
+  readonly passwordHash: string | undefined;
   readonly createdTs: number;
   readonly isAdmin: boolean;
 }
@@ -72,7 +76,8 @@ export class Users {
   async create<T>(user: NewUser, build: (transaction: WriteTransaction) => T) {
     const writing = this.#storage.write((transaction) => {
       const { userId, passwordHash, createdTs } = user;
-      const row = { userId, passwordHash, createdTs, isAdmin: user.isAdmin ? 1 : 0 };
+      const flags = { isAdmin: Number(user.isAdmin), isGuest: Number(passwordHash === undefined) };
+      const row = { userId, passwordHash: passwordHash ?? null, createdTs, ...flags };
       transaction.expect(insertUser, row, NAME_IS_FREE);
       return build(transaction);
     });
@@ -118,6 +123,9 @@ function userOf(row: UserRow): User {
     createdTs: row.created_ts,
     isAdmin: row.is_admin === 1,
     isDeactivated: row.is_deactivated === 1,
+    isGuest: row.is_guest === 1,
+    isLocked: row.is_locked === 1,
+    isSuspended: row.is_suspended === 1,
     passwordHash: row.password_hash ?? undefined,
   };
 }

@@ -43,7 +43,14 @@ async function shareRoom(serverName: string): Promise<void> {
 
 async function setKeys(deviceId: string, key: string): Promise<void> {
   await storage.write((transaction) => {
-    transaction.run(insertDevice, { userId: ALICE, deviceId, displayName: null, createdTs: 1, address: null });
+    transaction.run(insertDevice, {
+      userId: ALICE,
+      deviceId,
+      displayName: null,
+      createdTs: 1,
+      address: null,
+      userAgent: null,
+    });
     transaction.run(upsertDeviceKeys, { userId: ALICE, deviceId, json: JSON.stringify({ key }) });
     publishDeviceListChange(transaction, ALICE);
   });

@@ -18,7 +18,7 @@ beforeEach(async () => {
   queue = new ToDeviceQueue(storage, silentLog);
   await storage.write((transaction) => {
     for (const device of [PHONE, LAPTOP]) {
-      transaction.run(insertDevice, { ...device, displayName: null, createdTs: 1, address: null });
+      transaction.run(insertDevice, { ...device, displayName: null, createdTs: 1, address: null, userAgent: null });
     }
   });
 });

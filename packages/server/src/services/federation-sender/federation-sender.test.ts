@@ -157,7 +157,7 @@ describe('catching up', () => {
     await say(roomId, 'of one who is erased', HOUR_MS);
     await until('it is away again', async () => (await sender.status.of('other')).state === 'backing-off');
     await storage.write((transaction) => {
-      const account = { userId: '@alice:test', passwordHash: null, createdTs: 1, isAdmin: 0 };
+      const account = { userId: '@alice:test', passwordHash: null, createdTs: 1, isAdmin: 0, isGuest: 0 };
       transaction.run(insertUser, account);
       transaction.run(updateErased, { userId: '@alice:test' });
     });

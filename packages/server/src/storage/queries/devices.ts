@@ -7,9 +7,10 @@ export interface DeviceRow {
   created_ts: number;
   last_seen_ts: number | null;
   last_seen_ip: string | null;
+  user_agent: string | null;
 }
 
-const DEVICE_COLUMNS = 'user_id, device_id, display_name, created_ts, last_seen_ts, last_seen_ip';
+const DEVICE_COLUMNS = 'user_id, device_id, display_name, created_ts, last_seen_ts, last_seen_ip, user_agent';
 
 export const selectDevices = defineStatement<{ userId: string }, DeviceRow>(
   `select ${DEVICE_COLUMNS} from devices where user_id = :userId order by device_id`,
@@ -26,11 +27,12 @@ export const insertDevice = defineStatement<{
   displayName: string | null;
   createdTs: number;
   address: string | null;
+  userAgent: string | null;
 }>(
-  `insert into devices (user_id, device_id, display_name, created_ts, last_seen_ts, last_seen_ip)
-   values (:userId, :deviceId, :displayName, :createdTs, :createdTs, :address)
+  `insert into devices (user_id, device_id, display_name, created_ts, last_seen_ts, last_seen_ip, user_agent)
+   values (:userId, :deviceId, :displayName, :createdTs, :createdTs, :address, :userAgent)
    on conflict (user_id, device_id) do update set
-     last_seen_ts = excluded.last_seen_ts, last_seen_ip = excluded.last_seen_ip`,
+     last_seen_ts = excluded.last_seen_ts, last_seen_ip = excluded.last_seen_ip, user_agent = excluded.user_agent`,
 );
 
 export const updateDeviceName = defineStatement<{ userId: string; deviceId: string; displayName: string | null }>(
@@ -49,6 +51,7 @@ const TABLES_OF_A_DEVICE = [
   'fallback_keys',
   'to_device_messages',
   'transaction_ids',
+  'refresh_tokens',
 ];
 
 /** One statement for each table. */

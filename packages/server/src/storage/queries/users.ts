@@ -6,9 +6,12 @@ export interface UserRow {
   created_ts: number;
   is_admin: number;
   is_deactivated: number;
+  is_guest: number;
+  is_locked: number;
+  is_suspended: number;
 }
 
-const USER_COLUMNS = 'user_id, password_hash, created_ts, is_admin, is_deactivated';
+const USER_COLUMNS = 'user_id, password_hash, created_ts, is_admin, is_deactivated, is_guest, is_locked, is_suspended';
 
 export const selectUser = defineStatement<{ userId: string }, UserRow>(
   `select ${USER_COLUMNS} from users where user_id = :userId`,
@@ -29,9 +32,10 @@ export const insertUser = defineStatement<{
   passwordHash: string | null;
   createdTs: number;
   isAdmin: number;
+  isGuest: number;
 }>(
-  `insert into users (user_id, password_hash, created_ts, is_admin, is_deactivated)
-   values (:userId, :passwordHash, :createdTs, :isAdmin, 0) on conflict (user_id) do nothing`,
+  `insert into users (user_id, password_hash, created_ts, is_admin, is_deactivated, is_guest)
+   values (:userId, :passwordHash, :createdTs, :isAdmin, 0, :isGuest) on conflict (user_id) do nothing`,
 );
 
 /** Changes nothing when the account is deactivated. */
