@@ -34,12 +34,3 @@ export const deactivateAccount = defineEndpoint({
   body: Type.Object({ auth: Type.Optional(anyJsonObject), erase: Type.Optional(Type.Boolean()) }),
   response: Type.Object({ id_server_unbind_result: Type.String() }),
 });
-
-/** E-mail addresses and phone numbers: this server keeps none. */
-export const getThirdPartyIdentifiers = defineEndpoint({
-  method: 'GET',
-  paths: v3AndR0('/account/3pid'),
-  authentication: 'access token',
-  summary: 'The e-mail addresses and phone numbers of the account',
-  response: Type.Object({ threepids: Type.Array(Type.Unknown()) }),
-});

@@ -1,9 +1,4 @@
-import {
-  changePassword,
-  deactivateAccount,
-  getThirdPartyIdentifiers,
-  whoAmI,
-} from '@limpet/protocol/endpoints/client/account';
+import { changePassword, deactivateAccount, whoAmI } from '@limpet/protocol/endpoints/client/account';
 import { localpartOf } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import { checkNewPassword } from '../../services/accounts/check-password.ts';
@@ -21,9 +16,8 @@ export function accountRoutes(services: AccountServices): Route[] {
     route(whoAmI, ({ requester }) => ({
       user_id: requester.userId,
       device_id: requester.deviceId,
-      is_guest: false,
+      is_guest: requester.standing.isGuest,
     })),
-    route(getThirdPartyIdentifiers, () => ({ threepids: [] })),
     route(changePassword, (request) => setPassword(services, request), PROTECTED),
     route(deactivateAccount, (request) => deactivate(services, request), PROTECTED),
   ];

@@ -11,6 +11,8 @@ import { registrationRoutes } from './registration.ts';
 import { roomTagRoutes } from './room-tags.ts';
 import { sharedSecretRegistrationRoutes } from './shared-secret-registration.ts';
 
+import { thirdPartyIdentifierRoutes } from './third-party-identifiers.ts';
+
 /** Every endpoint about users and what belongs to them alone. */
 export function allAccountRoutes(services: AccountServices): Route[] {
   return [
@@ -18,6 +20,7 @@ export function allAccountRoutes(services: AccountServices): Route[] {
     ...registrationRoutes(services),
     ...sharedSecretRegistrationRoutes(services),
     ...accountRoutes(services),
+    ...thirdPartyIdentifierRoutes(),
     ...deviceRoutes(services),
     ...profileRoutes(services),
     ...accountDataRoutes(services),
