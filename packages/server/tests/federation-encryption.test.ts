@@ -129,6 +129,7 @@ describe('keys of users of another server', () => {
       device_keys: {},
       master_keys: {},
       self_signing_keys: {},
+      user_signing_keys: {},
       failures: { 'a.test': { errcode: 'M_UNKNOWN', error: expect.any(String) } },
     });
   });
@@ -208,6 +209,8 @@ describe('what another server is given', () => {
     await upload(alice);
     expect(await request('keys/query', { device_keys: { [alice.userId]: [], [bob.userId]: [] } })).toEqual({
       device_keys: { [alice.userId]: { [alice.deviceId]: { ...deviceKeys(alice), unsigned: {} } } },
+      master_keys: {},
+      self_signing_keys: {},
     });
     const claim = { [bob.userId]: { [bob.deviceId]: SIGNED }, [alice.userId]: { [alice.deviceId]: SIGNED } };
     expect(await request('keys/claim', { one_time_keys: claim })).toEqual({ one_time_keys: {} });

@@ -9,3 +9,9 @@ export class RawJson {
     this.text = text;
   }
 }
+
+/** An object whose members are texts of JSON; those without a value are left out. */
+export function jsonOfMembers(members: readonly (readonly [name: string, json: string | undefined])[]): RawJson {
+  const texts = members.flatMap(([name, json]) => (json === undefined ? [] : [`${JSON.stringify(name)}:${json}`]));
+  return new RawJson(`{${texts.join(',')}}`);
+}

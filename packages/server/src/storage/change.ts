@@ -13,6 +13,7 @@ export type Change =
   | AccountDataChange
   | ToDeviceChange
   | DeviceListChange
+  | UserSignatureChange
   | OneTimeKeysChange
   | ThreadSubscriptionChange
   | OutgoingEduChange;
@@ -105,6 +106,13 @@ export interface ToDeviceChange {
 export interface DeviceListChange {
   readonly kind: 'device-list';
   readonly userId: string;
+}
+
+/** A user signed the master key of another one: his own devices see that key anew, and nobody else does. */
+export interface UserSignatureChange {
+  readonly kind: 'user-signature';
+  readonly userId: string;
+  readonly signedUserId: string;
 }
 
 /** How many one-time or fallback keys of a device are left changed. */

@@ -44,6 +44,7 @@ export const queryKeys = defineEndpoint({
     device_keys: anyJsonObject,
     master_keys: Type.Optional(anyJsonObject),
     self_signing_keys: Type.Optional(anyJsonObject),
+    user_signing_keys: Type.Optional(anyJsonObject),
     failures: Type.Optional(anyJsonObject),
   }),
 });

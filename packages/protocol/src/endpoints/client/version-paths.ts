@@ -4,3 +4,10 @@ export function v3AndR0<const Path extends string>(
 ): readonly [`/_matrix/client/v3${Path}`, `/_matrix/client/r0${Path}`] {
   return [`/_matrix/client/v3${path}`, `/_matrix/client/r0${path}`];
 }
+
+/** The paths of an endpoint that came later, and was called without a version before. */
+export function v3AndUnstable<const Path extends string>(
+  path: Path,
+): readonly [`/_matrix/client/v3${Path}`, `/_matrix/client/unstable${Path}`] {
+  return [`/_matrix/client/v3${path}`, `/_matrix/client/unstable${path}`];
+}

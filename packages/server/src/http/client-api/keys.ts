@@ -3,7 +3,7 @@ import type { Encryption } from '../../services/encryption/encryption.ts';
 import type { SyncService } from '../../services/sync/sync-service.ts';
 import { parseSyncToken } from '../../services/sync/sync-token.ts';
 import type { StreamVector } from '../../storage/stream.ts';
-import { RawJson } from '../raw-json.ts';
+import { jsonOfMembers } from '../raw-json.ts';
 import { type Route, route } from '../route.ts';
 
 export interface KeyServices {
@@ -27,20 +27,24 @@ export function keyRoutes({ encryption, sync, databaseTag, current }: KeyService
       return { one_time_key_counts: { ...oneTimeKeys } };
     }),
 
-    route(queryKeys, async ({ body }) => {
-      const found = await encryption.keyQueries.query(body.device_keys, body.timeout);
-      const members: [string, string][] = [
+    route(queryKeys, async ({ body, requester }) => {
+      const asking = { viewer: requester.userId, timeoutMs: body.timeout };
+      const found = await encryption.keyQueries.query(body.device_keys, asking);
+      return jsonOfMembers([
         ['device_keys', found.deviceKeysJson],
         ['master_keys', found.masterKeysJson],
         ['self_signing_keys', found.selfSigningKeysJson],
+        ['user_signing_keys', found.userSigningKeysJson],
         ['failures', JSON.stringify(found.failures)],
-      ];
-      return new RawJson(`{${members.map(([name, json]) => `"${name}":${json}`).join(',')}}`);
+      ]);
     }),
 
     route(claimKeys, async ({ body }) => {
       const { oneTimeKeysJson, failures } = await encryption.keyClaims.claim(body.one_time_keys, body.timeout);
-      return new RawJson(`{"one_time_keys":${oneTimeKeysJson},"failures":${JSON.stringify(failures)}}`);
+      return jsonOfMembers([
+        ['one_time_keys', oneTimeKeysJson],
+        ['failures', JSON.stringify(failures)],
+      ]);
     }),
 
     route(getKeyChanges, async ({ query, requester }) => {

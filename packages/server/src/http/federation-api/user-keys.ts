@@ -1,7 +1,7 @@
 import { claimUserKeys, getUserDevices, queryUserKeys } from '@limpet/protocol/endpoints/federation/user-keys';
 import { parseUserId } from '@limpet/protocol/identifiers';
 import type { Encryption } from '../../services/encryption/encryption.ts';
-import { RawJson } from '../raw-json.ts';
+import { jsonOfMembers, RawJson } from '../raw-json.ts';
 import { type Route, route } from '../route.ts';
 
 /** Specification: server-server API, "Device Management", "End-to-End Encryption". */
@@ -9,12 +9,24 @@ export function userKeyRoutes({ encryption }: { readonly encryption: Encryption 
   return [
     route(getUserDevices, async ({ path }) => {
       const userId = parseUserId(path.userId);
-      const { devicesJson, streamId } = await encryption.ownDevices(userId);
-      return new RawJson(`{"devices":${devicesJson},"stream_id":${streamId},"user_id":${JSON.stringify(userId)}}`);
+      const { devicesJson, streamId, masterKeyJson, selfSigningKeyJson } = await encryption.ownDevices(userId);
+      const members: [string, string | undefined][] = [
+        ['devices', devicesJson],
+        ['master_key', masterKeyJson],
+        ['self_signing_key', selfSigningKeyJson],
+        ['stream_id', String(streamId)],
+        ['user_id', JSON.stringify(userId)],
+      ];
+      return jsonOfMembers(members);
     }),
 
     route(queryUserKeys, async ({ body }) => {
-      return new RawJson(`{"device_keys":${await encryption.deviceKeys.queryOwn(body.device_keys)}}`);
+      const found = await encryption.keyQueries.queryOwn(body.device_keys);
+      return jsonOfMembers([
+        ['device_keys', found.deviceKeysJson],
+        ['master_keys', found.masterKeysJson],
+        ['self_signing_keys', found.selfSigningKeysJson],
+      ]);
     }),
 
     route(claimUserKeys, async ({ body }) => {

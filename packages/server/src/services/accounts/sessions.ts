@@ -45,6 +45,7 @@ export interface OpeningSession {
   readonly replaced: RowsToCome<{ token_hash: Uint8Array }>;
 }
 
+const DEVICE_ID_IS_FREE = 'the device ID names no key of the user';
 const USER_CAN_LOG_IN = 'the user can log in';
 /** What is kept of what a client says that it is. */
 const MAX_USER_AGENT_LENGTH = 500;
@@ -73,7 +74,8 @@ export class Sessions {
 
   /**
    * Opens a session. `passwordHash` is what the password was checked against: when it changed since, or the account was
-   * deactivated, M_FORBIDDEN is thrown and there is no session.
+   * deactivated, M_FORBIDDEN is thrown and there is no session; nor is there one for a device ID that is that of a
+   * cross-signing key, or of a dehydrated device.
    */
   async open(userId: UserId, device: DeviceRequest, passwordHash: string): Promise<Session> {
     try {
@@ -82,7 +84,11 @@ export class Sessions {
       );
       return this.finish(committed.value, committed);
     } catch (error) {
-      if (!(error instanceof ExpectationFailed) || error.expectation !== USER_CAN_LOG_IN) throw error;
+      if (!(error instanceof ExpectationFailed)) throw error;
+      if (error.expectation === DEVICE_ID_IS_FREE) {
+        throw new MatrixError('M_FORBIDDEN', 'This device ID names a key of yours. Log in with another one.');
+      }
+      if (error.expectation !== USER_CAN_LOG_IN) throw error;
       throw new MatrixError('M_FORBIDDEN', 'The password or the account changed a moment ago. Log in again.');
     }
   }
@@ -100,7 +106,8 @@ export class Sessions {
     const createdTs = clock.nowMs();
     const address = device.clientAddress ?? null;
     const userAgent = device.userAgent?.slice(0, MAX_USER_AGENT_LENGTH) ?? null;
-    transaction.run(insertDevice, { userId, deviceId, displayName, createdTs, address, userAgent });
+    const row = { userId, deviceId, displayName, createdTs, address, userAgent };
+    transaction.expect(insertDevice, row, DEVICE_ID_IS_FREE);
     const replaced = transaction.fetch(deleteAccessTokens, { userId, deviceIds: [deviceId] });
     transaction.run(deleteRefreshTokens, { userId, deviceId });
     const refreshing =

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { encodeCanonicalJson } from '@limpet/protocol/canonical-json';
 import type { JsonObject } from '@limpet/protocol/json';
+import type { SigningKeysOfUser } from './signing-keys.ts';
 
 /** A device with keys as it is now. */
 export interface CurrentDevice {
@@ -47,8 +48,23 @@ export function deviceListUpdate(
   return encodeCanonicalJson({ ...content, ...name, keys: JSON.parse(device.json) });
 }
 
+/**
+ * The content of an `m.signing_key_update`, as canonical JSON; `undefined` where there are no keys that others may see.
+ * Specification: server-server API, "End-to-End Encryption".
+ */
+export function signingKeyUpdate(userId: string, keys: SigningKeysOfUser): string | undefined {
+  const master = keys.get('master');
+  const selfSigning = keys.get('self_signing');
+  if (master === undefined) return undefined;
+  const own = selfSigning === undefined ? {} : { self_signing_key: JSON.parse(selfSigning.json) };
+  return encodeCanonicalJson({ user_id: userId, master_key: JSON.parse(master.json), ...own });
+}
+
+/** Tells one text from another. */
+export function digestOfText(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}
+
 function digestOf({ displayName, json }: CurrentDevice): string {
-  return createHash('sha256')
-    .update(JSON.stringify([displayName, json]))
-    .digest('base64url');
+  return digestOfText(JSON.stringify([displayName, json]));
 }

@@ -30,7 +30,10 @@ function deviceKeys(extra: JsonObject = {}, device = phone): JsonObject {
 }
 
 async function query(requested: Record<string, string[]>) {
-  const { deviceKeysJson, failures } = await world.encryption.keyQueries.query(requested, undefined);
+  const { deviceKeysJson, failures } = await world.encryption.keyQueries.query(requested, {
+    viewer: ALICE,
+    timeoutMs: undefined,
+  });
   return { deviceKeys: JSON.parse(deviceKeysJson), failures };
 }
 

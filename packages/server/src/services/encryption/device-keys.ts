@@ -1,4 +1,3 @@
-import type { ServerName } from '@limpet/protocol/identifiers';
 import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import {
   confirmDevice,
@@ -15,7 +14,6 @@ import { deviceKeysText } from './device-keys-text.ts';
 import type { DeviceAddress } from './encryption-reader.ts';
 import { jsonObjectText } from './json-text.ts';
 import { checkKeyUpload, isSameKey, type KeyUpload, type KeyUploadRequest, type UploadedKey } from './key-upload.ts';
-import { splitByServer } from './split-by-server.ts';
 
 /** One-time keys that a device may have here; clients keep 50 to 100. */
 const MAX_ONE_TIME_KEYS = 1_000;
@@ -32,11 +30,9 @@ const NEW_KEY_EXPECTATION = 'the one-time key is new';
 /** The public keys of devices. Specification: client-server API, "End-to-End Encryption", key management. */
 export class DeviceKeys {
   readonly #storage: Storage;
-  readonly #serverName: ServerName;
 
-  constructor(storage: Storage, serverName: ServerName) {
+  constructor(storage: Storage) {
     this.#storage = storage;
-    this.#serverName = serverName;
   }
 
   /**
@@ -53,14 +49,9 @@ export class DeviceKeys {
   }
 
   /**
-   * The keys of users of this server, of some of their devices or (an empty list) of all: by user, by device, as the
-   * text of JSON. Each of these users that was asked for has an entry.
+   * The keys of users of this server, of some of their devices or (an empty list) of all: by user, a text of JSON by
+   * device. Each of these users that was asked for has an entry. Throws M_TOO_LARGE for too many users.
    */
-  async queryOwn(requested: Readonly<Record<string, readonly string[]>>): Promise<string> {
-    return jsonObjectText(await this.read(splitByServer(requested, this.#serverName).local));
-  }
-
-  /** Throws M_TOO_LARGE for too many users. */
   async read(requested: readonly (readonly [string, readonly string[]])[]): Promise<[string, string][]> {
     if (requested.length > MAX_USERS_PER_QUERY) {
       throw new MatrixError('M_TOO_LARGE', `One query may ask for ${MAX_USERS_PER_QUERY} users.`);
@@ -90,7 +81,7 @@ export class DeviceKeys {
     const [known] =
       upload.deviceKeysJson === undefined ? [] : await this.#storage.read(selectDeviceKeys, { userId, deviceId });
     return {
-      deviceKeysJson: known?.json === upload.deviceKeysJson ? undefined : upload.deviceKeysJson,
+      deviceKeysJson: isKnown(known?.json, upload.deviceKeysJson) ? undefined : upload.deviceKeysJson,
       oneTimeKeys: upload.oneTimeKeys.length === 0 ? [] : await this.#newOneTimeKeys(device, upload.oneTimeKeys),
       fallbackKeys: upload.fallbackKeys,
     };
@@ -140,6 +131,11 @@ export class DeviceKeys {
       },
     );
   }
+}
+
+/** A device that says the same again does not take the signatures of its user's keys away. */
+function isKnown(known: string | undefined, uploaded: string | undefined): boolean {
+  return known !== undefined && uploaded !== undefined && isSameKey(known, uploaded);
 }
 
 function differingKey(name: string): MatrixError {

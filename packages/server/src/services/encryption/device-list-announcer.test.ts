@@ -12,6 +12,7 @@ import { upsertRoomServer } from '../../storage/queries/room-servers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { publishDeviceListChange } from '../accounts/device-list-change.ts';
 import { DeviceListAnnouncer } from './device-list-announcer.ts';
+import { SigningKeys } from './signing-keys.ts';
 
 const ALICE = '@alice:test';
 
@@ -27,7 +28,12 @@ afterEach(() => storage.close());
 async function run(): Promise<void> {
   const { clock, timers } = createManualWorld();
   const platform = { clock, timers, random: seededRandom(1), log: silentLog, ...noNetwork };
-  const announcer = new DeviceListAnnouncer({ storage, platform, isLocal: (userId) => userId.endsWith(':test') });
+  const announcer = new DeviceListAnnouncer({
+    storage,
+    platform,
+    signingKeys: new SigningKeys(storage),
+    isLocal: (userId) => userId.endsWith(':test'),
+  });
   await announcer.start();
   await announcer.stop();
 }

@@ -12,12 +12,21 @@ import {
   upsertAnnouncedList,
   upsertAnnouncedPosition,
 } from '../../storage/queries/announced-devices.ts';
+import { selectAnnouncedSigningKeys, upsertAnnouncedSigningKeys } from '../../storage/queries/cross-signing.ts';
 import { selectDeviceKeysOfUsers } from '../../storage/queries/device-keys.ts';
 import { selectSomeDeviceListChanges } from '../../storage/queries/device-lists.ts';
 import type { Storage, WriteTransaction } from '../../storage/storage.ts';
 import { rangesBetween } from '../../storage/stream.ts';
 import { queueEdu } from '../remote-servers/outgoing-edus.ts';
-import { announcedChanges, type ChangedDevice, type CurrentDevice, deviceListUpdate } from './announced-changes.ts';
+import {
+  announcedChanges,
+  type ChangedDevice,
+  type CurrentDevice,
+  deviceListUpdate,
+  digestOfText,
+  signingKeyUpdate,
+} from './announced-changes.ts';
+import type { SigningKeys } from './signing-keys.ts';
 
 /** Users whose changes wait in memory. Beyond it they are read from the tables when these are done. */
 const MAX_WAITING = 50_000;
@@ -30,6 +39,7 @@ const RETRY_MS = 10_000;
 export interface DeviceListAnnouncerParts {
   readonly storage: Storage;
   readonly platform: Platform;
+  readonly signingKeys: SigningKeys;
   readonly isLocal: (userId: string) => boolean;
 }
 
@@ -37,9 +47,9 @@ export interface DeviceListAnnouncerParts {
 type JoinedRooms = Set<string>;
 
 /**
- * Tells other servers when the devices of this server's users change. It follows the stream with a saved position, and
- * tells what differs from what it told last: whatever happened in between, a crash or a time without other servers, the
- * next update makes it good. Specification: server-server API, "Device Management".
+ * Tells other servers when the devices or the cross-signing keys of this server's users change. It follows the stream
+ * with a saved position, and tells what differs from what it told last: whatever happened in between, a crash or a time
+ * without other servers, the next update makes it good. Specification: server-server API, "Device Management".
  */
 export class DeviceListAnnouncer {
   readonly #parts: DeviceListAnnouncerParts;
@@ -166,7 +176,31 @@ export class DeviceListAnnouncer {
     const changed = announcedChanges(current, new Map(announced.map((row) => [row.device_id, row.digest])));
     if (changed.length > 0) await this.#tell({ userId, changed, servers, told: list?.stream_id });
     else if (rooms.size > 0) await this.#greet({ userId, rooms, current, told: list?.stream_id });
-    return changed.length > 0;
+    const hasToldKeys = await this.#tellSigningKeys(userId, servers);
+    return changed.length > 0 || hasToldKeys;
+  }
+
+  /** Whether the cross-signing keys are others than those that were told last. Who comes new asks for the list. */
+  async #tellSigningKeys(userId: string, servers: readonly string[]): Promise<boolean> {
+    const { storage, signingKeys } = this.#parts;
+    const keys = (await signingKeys.of([userId])).get(userId);
+    const contentJson = keys && signingKeyUpdate(userId, keys);
+    if (contentJson === undefined) return false;
+    const digest = digestOfText(contentJson);
+    const [told] = await storage.read(selectAnnouncedSigningKeys, { userId });
+    if (told?.digest === digest) return false;
+    for (let first = 0; first < servers.length; first += EDUS_PER_BATCH) {
+      await storage.write((transaction) => {
+        for (const serverName of servers.slice(first, first + EDUS_PER_BATCH)) {
+          const nowMs = this.#parts.platform.clock.nowMs();
+          queueEdu(transaction, { serverName, type: 'm.signing_key_update', contentJson, replacesKey: userId, nowMs });
+        }
+        if (first + EDUS_PER_BATCH >= servers.length) {
+          transaction.run(upsertAnnouncedSigningKeys, { userId, digest });
+        }
+      });
+    }
+    return true;
   }
 
   /** Queues the updates for all of the servers; they are told last of all, when every one of them has its own. */

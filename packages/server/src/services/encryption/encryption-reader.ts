@@ -17,6 +17,8 @@ export interface EncryptionReader {
   keyCounts(device: DeviceAddress): Promise<KeyCounts>;
   /** Users whose devices or keys changed in these ranges. */
   changedUsers(ranges: readonly StreamRange[]): Promise<readonly string[]>;
+  /** Users whose master keys this one signed in these ranges: the signer's devices alone see it. */
+  signedUsers(signerId: string, ranges: readonly StreamRange[]): Promise<readonly string[]>;
 }
 
 export interface DeviceAddress {

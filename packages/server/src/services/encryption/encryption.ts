@@ -14,14 +14,17 @@ import type { DeviceAddress, EncryptionReader, KeyCounts } from './encryption-re
 import { KeyClaims } from './key-claims.ts';
 import { KeyCountsCache } from './key-counts.ts';
 import { KeyQueries } from './key-queries.ts';
+import { KeySignatures } from './key-signatures.ts';
 import { type OwnDevices, readOwnDevices } from './own-devices.ts';
 import { PartedLists } from './parted-lists.ts';
 import { ReceivedToDevice } from './received-to-device.ts';
 import { RemoteDeviceLists } from './remote-device-lists.ts';
 import { SharedUsers } from './shared-users.ts';
+import { SigningKeys } from './signing-keys.ts';
 import { ToDeviceDelivery } from './to-device-delivery.ts';
 import { ToDeviceQueue } from './to-device-queue.ts';
 import { ToDeviceSending } from './to-device-sending.ts';
+import { UserSignatures } from './user-signatures.ts';
 
 export interface EncryptionParts {
   readonly storage: Storage;
@@ -39,6 +42,8 @@ export interface EncryptionParts {
 export class Encryption implements EncryptionReader {
   readonly sending: ToDeviceSending;
   readonly deviceKeys: DeviceKeys;
+  readonly signingKeys: SigningKeys;
+  readonly keySignatures: KeySignatures;
   readonly keyQueries: KeyQueries;
   readonly keyClaims: KeyClaims;
   /** What other servers say of devices. */
@@ -51,6 +56,7 @@ export class Encryption implements EncryptionReader {
   readonly #received: ReceivedToDevice;
   readonly #counts: KeyCountsCache;
   readonly #queue: ToDeviceQueue;
+  readonly #signatures: UserSignatures;
 
   constructor(parts: EncryptionParts) {
     const { storage, platform, serverName, remote } = parts;
@@ -58,13 +64,20 @@ export class Encryption implements EncryptionReader {
     this.#serverName = serverName;
     const delivery = new ToDeviceDelivery(storage);
     this.sending = new ToDeviceSending({ ...parts, delivery });
-    this.deviceKeys = new DeviceKeys(storage, serverName);
+    this.deviceKeys = new DeviceKeys(storage);
+    this.signingKeys = new SigningKeys(storage);
+    this.#signatures = new UserSignatures(storage);
     this.keyClaims = new KeyClaims(parts);
     this.#counts = new KeyCountsCache(storage);
     this.#queue = new ToDeviceQueue(storage, platform.log);
     this.#received = new ReceivedToDevice({ ...parts, delivery });
     const shared = new SharedUsers(storage, serverName);
-    this.#announcer = new DeviceListAnnouncer({ storage, platform, isLocal: (userId) => shared.isLocal(userId) });
+    this.#announcer = new DeviceListAnnouncer({
+      storage,
+      platform,
+      signingKeys: this.signingKeys,
+      isLocal: (userId) => shared.isLocal(userId),
+    });
     this.#parted = new PartedLists({ storage, platform, shared, drop: (userIds) => lists.drop(userIds) });
     const lists = new RemoteDeviceLists({
       storage,
@@ -73,7 +86,10 @@ export class Encryption implements EncryptionReader {
       onStale: (name) => this.#resync.wake(name),
     });
     this.#resync = new DeviceListResync({ storage, platform, ask: (userId) => lists.ask(userId) });
-    this.keyQueries = new KeyQueries({ platform, remote, serverName, deviceKeys: this.deviceKeys, lists, shared });
+    const { deviceKeys, signingKeys } = this;
+    const queried = { deviceKeys, signingKeys, signatures: this.#signatures, lists, shared };
+    this.keyQueries = new KeyQueries({ platform, remote, serverName, ...queried });
+    this.keySignatures = new KeySignatures({ storage, signingKeys, queries: this.keyQueries });
     const edus = new DeviceListEdus({ storage, lists, shared, onHeardFrom: (name) => this.#resync.wake(name) });
     this.eduHandlers = {
       'm.direct_to_device': (origin, content) => this.#received.take(origin, content),
@@ -99,6 +115,10 @@ export class Encryption implements EncryptionReader {
     return [...new Set(pages.flat().map((row) => row.user_id))];
   }
 
+  signedUsers(signerId: string, ranges: readonly StreamRange[]): Promise<readonly string[]> {
+    return this.#signatures.signedUsers(signerId, ranges);
+  }
+
   /**
    * The devices of a user of this server, for other servers. Throws M_INVALID_PARAM for a user of another one,
    * M_NOT_FOUND where there is no such user.
@@ -107,7 +127,7 @@ export class Encryption implements EncryptionReader {
     if (serverNameOf(userId) !== this.#serverName) {
       throw new MatrixError('M_INVALID_PARAM', `${userId} is no user of this server; ask ${serverNameOf(userId)}.`);
     }
-    const devices = await readOwnDevices(this.#storage, userId);
+    const devices = await readOwnDevices({ storage: this.#storage, signingKeys: this.signingKeys }, userId);
     if (devices === undefined) throw new MatrixError('M_NOT_FOUND', `There is no user ${userId} here.`);
     return devices;
   }

@@ -10,8 +10,11 @@ import { jsonObjectText } from './json-text.ts';
 import { readQueriedKeys } from './read-user-keys.ts';
 import type { RemoteDeviceLists } from './remote-device-lists.ts';
 import type { SharedUsers } from './shared-users.ts';
+import type { KeyUsage } from './signing-key.ts';
+import type { SigningKeys, SigningKeysOfUser } from './signing-keys.ts';
 import { splitByServer } from './split-by-server.ts';
 import type { UserKeys } from './user-keys.ts';
+import type { UserSignatures } from './user-signatures.ts';
 
 /** Lists of one server that are asked for at once. */
 const LISTS_AT_ONCE = 10;
@@ -22,10 +25,20 @@ const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
 export interface KeyQueryAnswer {
   /** By device. Every local user asked for has an entry. */
   readonly deviceKeysJson: string;
+  /** With what the viewer signed of them. */
   readonly masterKeysJson: string;
   readonly selfSigningKeysJson: string;
+  /** The viewer's own, where it was asked for: nobody else sees it. */
+  readonly userSigningKeysJson: string;
   /** By server. */
   readonly failures: JsonObject;
+}
+
+export interface KeyQueryOptions {
+  /** Who asks: some of it is for him alone. */
+  readonly viewer: string;
+  /** How long to wait for other servers. */
+  readonly timeoutMs: number | undefined;
 }
 
 export interface KeyQueriesParts {
@@ -33,6 +46,8 @@ export interface KeyQueriesParts {
   readonly remote: RemoteServers;
   readonly serverName: ServerName;
   readonly deviceKeys: DeviceKeys;
+  readonly signingKeys: SigningKeys;
+  readonly signatures: UserSignatures;
   readonly lists: RemoteDeviceLists;
   readonly shared: SharedUsers;
 }
@@ -54,33 +69,50 @@ export class KeyQueries {
    */
   async query(
     requested: Readonly<Record<string, readonly string[]>>,
-    timeoutMs: number | undefined,
+    { viewer, timeoutMs }: KeyQueryOptions,
   ): Promise<KeyQueryAnswer> {
     if (Object.keys(requested).length > MAX_USERS_PER_QUERY) {
       throw new MatrixError('M_TOO_LARGE', `One query may ask for ${MAX_USERS_PER_QUERY} users.`);
     }
-    const { platform, serverName, deviceKeys } = this.#parts;
+    const { platform, serverName, deviceKeys, signingKeys, signatures } = this.#parts;
     const { local, remote } = splitByServer(requested, serverName);
-    const [own, others] = await Promise.all([
+    const [own, ownSigningKeys, others] = await Promise.all([
       deviceKeys.read(local),
+      signingKeys.of(local.map(([userId]) => userId)),
       askServers(remote, { requestedMs: timeoutMs, platform }, this.#ask),
     ]);
-    const keysOf = (member: 'masterKeyJson' | 'selfSigningKeyJson') =>
-      jsonObjectText(
-        others.parts.flatMap(([userId, keys]): [string, string][] => {
-          const json = keys[member];
-          return json === undefined ? [] : [[userId, json]];
-        }),
-      );
     const found = others.parts.map(([userId, keys]): [string, string] => [
       userId,
       devicesText(keys, requested[userId] ?? []),
     ]);
+    const ofOthers = (member: 'masterKeyJson' | 'selfSigningKeyJson') =>
+      others.parts.flatMap(([userId, keys]) => textOf(userId, keys[member]));
+    const masterKeys = [...keyTexts(ownSigningKeys, 'master'), ...ofOthers('masterKeyJson')];
+    const viewersKeys = new Map([...ownSigningKeys].filter(([userId]) => userId === viewer));
     return {
       deviceKeysJson: jsonObjectText([...own, ...found]),
-      masterKeysJson: keysOf('masterKeyJson'),
-      selfSigningKeysJson: keysOf('selfSigningKeyJson'),
+      masterKeysJson: jsonObjectText(await signatures.addTo(masterKeys, viewer)),
+      selfSigningKeysJson: jsonObjectText([
+        ...keyTexts(ownSigningKeys, 'self_signing'),
+        ...ofOthers('selfSigningKeyJson'),
+      ]),
+      userSigningKeysJson: jsonObjectText(keyTexts(viewersKeys, 'user_signing')),
       failures: others.failures,
+    };
+  }
+
+  /** The keys of this server's users alone, as other servers see them. */
+  async queryOwn(
+    requested: Readonly<Record<string, readonly string[]>>,
+  ): Promise<Pick<KeyQueryAnswer, 'deviceKeysJson' | 'masterKeysJson' | 'selfSigningKeysJson'>> {
+    const { serverName, deviceKeys, signingKeys } = this.#parts;
+    const { local } = splitByServer(requested, serverName);
+    const devices = await deviceKeys.read(local);
+    const keys = await signingKeys.of(local.map(([userId]) => userId));
+    return {
+      deviceKeysJson: jsonObjectText(devices),
+      masterKeysJson: jsonObjectText(keyTexts(keys, 'master')),
+      selfSigningKeysJson: jsonObjectText(keyTexts(keys, 'self_signing')),
     };
   }
 
@@ -135,6 +167,14 @@ export class KeyQueries {
     const userIds = wanted.map(([userId]) => userId);
     for (const found of readQueriedKeys(userIds, answer)) give(found);
   }
+}
+
+function textOf(userId: string, json: string | undefined): [string, string][] {
+  return json === undefined ? [] : [[userId, json]];
+}
+
+function keyTexts(keys: ReadonlyMap<string, SigningKeysOfUser>, usage: KeyUsage): [string, string][] {
+  return [...keys].flatMap(([userId, ofUser]) => textOf(userId, ofUser.get(usage)?.json));
 }
 
 function devicesText({ devices }: UserKeys, deviceIds: readonly string[]): string {

@@ -48,7 +48,8 @@ export async function buildAnswer(input: AnswerInput, sources: SyncSources, lazy
   const rooms = await readRooms({ ...input, news, accountData }, sources, lazy);
   const toDevice = await readToDevice(request, range, { news, sources });
   const isFirst = range.since === undefined;
-  const mayHaveDeviceLists = news === undefined || news.memberships.length + news.deviceUsers.size > 0;
+  const mayHaveDeviceLists =
+    news === undefined || news.memberships.length + news.deviceUsers.size + news.signedUsers.size > 0;
   const deviceLists =
     isFirst || !mayHaveDeviceLists
       ? undefined

@@ -10,7 +10,10 @@ import type { UserRoom } from './user-room.ts';
 const MAX_ASKED_ONE_BY_ONE = 50;
 
 export interface DeviceLists {
-  /** Users whose keys the client must ask for again: their devices changed, or they came to share a room. */
+  /**
+   * Users whose keys the client must ask for again: their devices changed, or the user signed their keys, or they came
+   * to share a room.
+   */
   readonly changed: readonly string[];
   /** Users with whom no room is shared any more. */
   readonly left: readonly string[];
@@ -41,10 +44,11 @@ export async function readDeviceLists(query: DeviceListsQuery, sources: SyncSour
   met.delete(userId);
   parted.delete(userId);
   const updated = news?.deviceUsers ?? (await sources.encryption.changedUsers(range.ranges));
+  const signed = news?.signedUsers ?? (await sources.encryption.signedUsers(userId, range.ranges));
   const shares = await sharing(userId, new Set([...updated, ...parted]), sources);
   const changed = [...met].filter((other) => !parted.has(other) || shares(other));
   return {
-    changed: [...new Set([...changed, ...[...updated].filter(shares)])],
+    changed: [...new Set([...changed, ...[...updated].filter(shares), ...signed])],
     left: [...parted].filter((other) => !shares(other)),
   };
 }

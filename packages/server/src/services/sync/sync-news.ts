@@ -14,6 +14,8 @@ export interface SyncNews {
   readonly memberships: readonly MembershipChange[];
   /** Users whose devices changed, whoever they are. */
   readonly deviceUsers: ReadonlySet<string>;
+  /** Users whose keys this user signed. */
+  readonly signedUsers: ReadonlySet<string>;
   readonly accountData: boolean;
   readonly toDevice: boolean;
   /** How many one-time keys the device has left. */
@@ -59,6 +61,7 @@ class NewsOfDevice implements SyncNews {
   readonly rooms = new Map<string, Writable<RoomNews>>();
   readonly memberships: MembershipChange[] = [];
   readonly deviceUsers = new Set<string>();
+  readonly signedUsers = new Set<string>();
   accountData = false;
   toDevice = false;
   keyCounts = false;
@@ -97,6 +100,9 @@ class NewsOfDevice implements SyncNews {
         return;
       case 'device-list':
         this.deviceUsers.add(change.userId);
+        return;
+      case 'user-signature':
+        if (change.userId === this.#device.userId) this.signedUsers.add(change.signedUserId);
         return;
       case 'one-time-keys':
         if (this.#isOwn(change)) this.keyCounts = true;

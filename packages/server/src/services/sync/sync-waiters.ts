@@ -148,6 +148,7 @@ export class SyncWaiters {
       case 'to-device':
       case 'one-time-keys':
       case 'thread-subscription':
+      case 'user-signature':
         this.#wakeUser(change.userId);
     }
   }

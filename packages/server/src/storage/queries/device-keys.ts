@@ -24,6 +24,12 @@ export const upsertDeviceKeys = defineStatement<{ userId: string; deviceId: stri
    on conflict (user_id, device_id) do update set json = excluded.json`,
 );
 
+/** Changes nothing where the keys are not as they were known: to be run with `expect`. */
+export const updateDeviceKeys = defineStatement<{ userId: string; deviceId: string; known: string; json: string }>(
+  `update device_keys set json = :json
+   where user_id = :userId and device_id = :deviceId and json = :known`,
+);
+
 export const selectOneTimeKeys = defineStatement<
   { userId: string; deviceId: string },
   OneTimeKeyRow & { algorithm: string }

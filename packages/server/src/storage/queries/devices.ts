@@ -20,7 +20,10 @@ export const selectDevice = defineStatement<{ userId: string; deviceId: string }
   `select ${DEVICE_COLUMNS} from devices where user_id = :userId and device_id = :deviceId`,
 );
 
-/** A device that exists keeps its name. */
+/**
+ * A device that exists keeps its name. Changes nothing, and fails an `expect`, where the user has a cross-signing key
+ * or a dehydrated device of this name.
+ */
 export const insertDevice = defineStatement<{
   userId: string;
   deviceId: string;
@@ -30,7 +33,10 @@ export const insertDevice = defineStatement<{
   userAgent: string | null;
 }>(
   `insert into devices (user_id, device_id, display_name, created_ts, last_seen_ts, last_seen_ip, user_agent)
-   values (:userId, :deviceId, :displayName, :createdTs, :createdTs, :address, :userAgent)
+   select cast(:userId as text), cast(:deviceId as text), cast(:displayName as text), cast(:createdTs as bigint),
+     cast(:createdTs as bigint), cast(:address as text), cast(:userAgent as text)
+   where not exists (select 1 from cross_signing_keys where user_id = :userId and public_key = :deviceId)
+     and not exists (select 1 from dehydrated_devices where user_id = :userId and device_id = :deviceId)
    on conflict (user_id, device_id) do update set
      last_seen_ts = excluded.last_seen_ts, last_seen_ip = excluded.last_seen_ip, user_agent = excluded.user_agent`,
 );
@@ -46,6 +52,7 @@ export const updateLastSeen = defineStatement<{ userId: string; deviceId: string
 /** All that belongs to a device and goes with it. Access tokens are apart: `access-tokens.ts`. */
 const TABLES_OF_A_DEVICE = [
   'devices',
+  'dehydrated_devices',
   'device_keys',
   'one_time_keys',
   'fallback_keys',
