@@ -147,7 +147,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
   const { databaseTag } = storage;
   const current = () => storage.stream.current();
   return [
-    ...serverInformationRoutes(config),
+    ...serverInformationRoutes(config, accounts),
     ...allAccountRoutes({ accounts, rateLimits, serverName: config.serverName }),
     ...roomWritingRoutes({ rooms, rateLimits, stickyEvents: config.stickyEvents }),
     ...roomHistoryRoutes({ reading, storage }),

@@ -1,6 +1,8 @@
 import { asServerName } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
+import type { Restriction } from '../services/accounts/account-moderation.ts';
 import type { Accounts } from '../services/accounts/accounts.ts';
+import type { User } from '../services/accounts/users.ts';
 import type { FederationSender } from '../services/federation-sender/federation-sender.ts';
 import type { DestinationStatus } from '../services/federation-sender/federation-status.ts';
 import type { ServerExamination } from './server-examination.ts';
@@ -16,6 +18,12 @@ export interface AdminCommands {
   resetPassword(parameters: { name: string; password: string; keepsSessions: boolean }): Promise<{ userId: string }>;
   /** For good. With `erase` the profile goes, too. */
   deactivateUser(parameters: { name: string; erase: boolean }): Promise<{ userId: string }>;
+  /** Locks or suspends an account, or takes that back. Administrators, too. */
+  restrictUser(parameters: {
+    name: string;
+    restriction: Restriction;
+    isRestricted: boolean;
+  }): Promise<{ userId: string }>;
   /** What waits for other servers: for one of them, or for all. `leftOut` is how many were too many to list. */
   federationStatus(parameters: {
     destination?: string | undefined;
@@ -26,15 +34,10 @@ export interface AdminCommands {
   examine(parameters: Record<string, never>): Promise<ServerExamination>;
 }
 
-export interface ListedUser {
-  readonly userId: string;
-  readonly createdTs: number;
-  readonly isAdmin: boolean;
-  readonly isDeactivated: boolean;
-}
+export type ListedUser = Omit<User, 'passwordHash'>;
 
 export interface AdministeredServices {
-  readonly accounts: Pick<Accounts, 'users' | 'registration' | 'accountChanges'>;
+  readonly accounts: Pick<Accounts, 'users' | 'registration' | 'accountChanges' | 'moderation'>;
   readonly federationSender: Pick<FederationSender, 'status' | 'retry'> | undefined;
 }
 
@@ -42,7 +45,7 @@ export function createAdminCommands(
   { accounts, federationSender }: AdministeredServices,
   examine: () => Promise<ServerExamination>,
 ): AdminCommands {
-  const { users, registration, accountChanges } = accounts;
+  const { users, registration, accountChanges, moderation } = accounts;
 
   function localUserId(name: string) {
     const userId = users.localUserId(name);
@@ -73,9 +76,7 @@ export function createAdminCommands(
     },
     async listUsers() {
       const listed: ListedUser[] = [];
-      for await (const { userId, createdTs, isAdmin, isDeactivated } of users.list()) {
-        listed.push({ userId, createdTs, isAdmin, isDeactivated });
-      }
+      for await (const { passwordHash: _secret, ...user } of users.list()) listed.push(user);
       return { users: listed };
     },
     async resetPassword({ name, password, keepsSessions }) {
@@ -86,6 +87,11 @@ export function createAdminCommands(
     async deactivateUser({ name, erase }) {
       const userId = localUserId(name);
       await accountChanges.deactivate(userId, { erase });
+      return { userId };
+    },
+    async restrictUser({ name, restriction, isRestricted }) {
+      const userId = localUserId(name);
+      await moderation.restrict(userId, restriction, isRestricted);
       return { userId };
     },
     async federationStatus({ destination }) {

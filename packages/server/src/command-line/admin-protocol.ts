@@ -44,6 +44,7 @@ export function remoteAdminCommands(call: (request: string) => Promise<string>):
     listUsers: (parameters) => ask('listUsers', parameters),
     resetPassword: (parameters) => ask('resetPassword', parameters),
     deactivateUser: (parameters) => ask('deactivateUser', parameters),
+    restrictUser: (parameters) => ask('restrictUser', parameters),
     federationStatus: (parameters) => ask('federationStatus', parameters),
     retryDestination: (parameters) => ask('retryDestination', parameters),
     examine: (parameters) => ask('examine', parameters),
@@ -75,6 +76,14 @@ const checkResetPassword = schemaCheck(
   'body',
 );
 const checkDeactivateUser = schemaCheck(Type.Object({ name: Type.String(), erase: Type.Boolean() }), 'body');
+const checkRestrictUser = schemaCheck(
+  Type.Object({
+    name: Type.String(),
+    restriction: Type.Union([Type.Literal('locked'), Type.Literal('suspended')]),
+    isRestricted: Type.Boolean(),
+  }),
+  'body',
+);
 const checkStatus = schemaCheck(Type.Object({ destination: Type.Optional(Type.String()) }), 'body');
 const checkRetry = schemaCheck(Type.Object({ destination: Type.String() }), 'body');
 
@@ -88,6 +97,8 @@ async function run(commands: AdminCommands, command: string, parameters: object)
       return commands.resetPassword(checkResetPassword(parameters));
     case 'deactivateUser':
       return commands.deactivateUser(checkDeactivateUser(parameters));
+    case 'restrictUser':
+      return commands.restrictUser(checkRestrictUser(parameters));
     case 'examine':
       return examined(await commands.examine({}));
     case 'federationStatus':

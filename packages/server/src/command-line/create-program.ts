@@ -114,6 +114,25 @@ function addUser(user: Command, run: Run, actions: Actions): void {
     .option('--erase', 'remove its profile, too')
     .addHelpText('after', '\nExample:\n  limpet user deactivate mallory --erase')
     .action(run((name, options) => actions.deactivateUser(name, options)));
+  addRestrictions(user, run, actions);
+}
+
+/** What can be taken back, unlike the end of an account. */
+function addRestrictions(user: Command, run: Run, actions: Actions): void {
+  user
+    .command('lock <name>')
+    .description('keep the devices of an account from doing anything; nothing of it is lost')
+    .option(...CONFIG_OPTION)
+    .option('--undo', 'unlock it')
+    .addHelpText('after', '\nExample:\n  limpet user lock mallory')
+    .action(run((name, options) => actions.lockUser(name, options)));
+  user
+    .command('suspend <name>')
+    .description('let an account read, and neither write nor enter rooms')
+    .option(...CONFIG_OPTION)
+    .option('--undo', 'take it back')
+    .addHelpText('after', '\nExample:\n  limpet user suspend mallory --undo')
+    .action(run((name, options) => actions.suspendUser(name, options)));
 }
 
 function addDoctor(program: Command, run: Run, actions: Actions): void {

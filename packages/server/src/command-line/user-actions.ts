@@ -1,5 +1,6 @@
 import type { Random } from '../platform/random.ts';
 import { PromptCancelled, type Terminal } from '../platform/terminal.ts';
+import type { Restriction } from '../services/accounts/account-moderation.ts';
 import type { AdminCommands, ListedUser } from './admin-commands.ts';
 
 export interface PasswordOptions {
@@ -17,6 +18,8 @@ export interface UserActions {
   listUsers(options: ConfigOption & { json?: boolean }): Promise<number>;
   resetPassword(name: string, options: PasswordOptions & ConfigOption & { keepSessions?: boolean }): Promise<number>;
   deactivateUser(name: string, options: ConfigOption & { erase?: boolean }): Promise<number>;
+  lockUser(name: string, options: ConfigOption & { undo?: boolean }): Promise<number>;
+  suspendUser(name: string, options: ConfigOption & { undo?: boolean }): Promise<number>;
 }
 
 export interface UserActionParts {
@@ -33,6 +36,17 @@ export function createUserActions({ terminal, random, withCommands }: UserAction
     if (password.isGenerated) {
       terminal.print(`Password: ${password.text}`);
     }
+    return 0;
+  }
+
+  async function restrict(
+    name: string,
+    restriction: Restriction,
+    { config, undo = false }: ConfigOption & { undo?: boolean },
+  ): Promise<number> {
+    const change = { name, restriction, isRestricted: !undo };
+    const { userId } = await withCommands(config, (commands) => commands.restrictUser(change));
+    terminal.print(`${userId} is ${undo ? 'no longer ' : ''}${restriction}`);
     return 0;
   }
 
@@ -71,6 +85,8 @@ export function createUserActions({ terminal, random, withCommands }: UserAction
       terminal.print(`Deactivated ${userId}`);
       return 0;
     },
+    lockUser: (name, options) => restrict(name, 'locked', options),
+    suspendUser: (name, options) => restrict(name, 'suspended', options),
   };
 }
 
@@ -98,7 +114,13 @@ async function choosePassword(options: PasswordOptions, terminal: Terminal, rand
 /** 120 bits: 20 letters. */
 const GENERATED_BYTES = 15;
 
-function lineOf({ userId, createdTs, isAdmin, isDeactivated }: ListedUser): string {
-  const marks = [isAdmin ? 'administrator' : '', isDeactivated ? 'deactivated' : ''].filter((mark) => mark !== '');
+function lineOf({ userId, createdTs, ...user }: ListedUser): string {
+  const marks = [
+    user.isAdmin ? 'administrator' : '',
+    user.isDeactivated ? 'deactivated' : '',
+    user.isGuest ? 'guest' : '',
+    user.isLocked ? 'locked' : '',
+    user.isSuspended ? 'suspended' : '',
+  ].filter((mark) => mark !== '');
   return [userId, `since ${new Date(createdTs).toISOString().slice(0, 10)}`, ...marks].join('  ');
 }

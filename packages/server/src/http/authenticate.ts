@@ -16,9 +16,7 @@ export interface Requester {
  * `undefined`.
  */
 export interface TokenVerifier {
-  /**
-   * Throws a MatrixError where the token is known and yet not good: M_USER_LOCKED, M_UNKNOWN_TOKEN with `soft_logout`.
-   */
+  /** Throws M_UNKNOWN_TOKEN with `soft_logout` where the token was good, and its session goes on. */
   verify(accessToken: string): Promise<Requester | undefined>;
 }
 

@@ -6,6 +6,7 @@ import type { JsonValue } from '@limpet/protocol/json';
 import { mayHoldNonInteger, parseEventJson } from '@limpet/protocol/parse-event-json';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerKeys } from '../services/remote-servers/remote-servers.ts';
+import { standingCheck } from './account-standing.ts';
 import { accessTokenOf, authenticate, type Requester, type TokenVerifier } from './authenticate.ts';
 import { baseUrlOf } from './base-url.ts';
 import { bodyStream } from './body-stream.ts';
@@ -94,12 +95,16 @@ interface MountEdge extends Edge {
 function mountAll(app: FastifyInstance, routes: readonly Route[], edge: MountEdge): void {
   for (const route of routes) {
     const handler = handlerOf(route, edge);
+    const checkStanding = standingCheck(route.endpoint);
     for (const path of route.endpoint.paths) {
       app.route({
         method: route.endpoint.method,
         url: routePath(path),
         ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
-        onRequest: (request) => admit(request, route, edge),
+        onRequest: async (request) => {
+          await admit(request, route, edge);
+          if (request.requester !== undefined) checkStanding(request.requester.standing);
+        },
         handler,
       });
     }

@@ -2,6 +2,7 @@ import type { Route } from '../route.ts';
 import { accountRoutes } from './account.ts';
 import { accountDataRoutes } from './account-data.ts';
 import type { AccountServices } from './account-services.ts';
+import { administrationRoutes } from './administration.ts';
 import { deviceRoutes } from './devices.ts';
 import { filterRoutes } from './filters.ts';
 import { loginRoutes } from './login.ts';
@@ -27,5 +28,6 @@ export function allAccountRoutes(services: AccountServices): Route[] {
     ...roomTagRoutes(services),
     ...filterRoutes(services),
     ...openIdRoutes(services),
+    ...administrationRoutes(services),
   ];
 }

@@ -6,6 +6,7 @@ import {
 } from '@limpet/protocol/endpoints/client/profile';
 import { parseUserId } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
+import { checkProfileFieldOf } from '../account-standing.ts';
 import { type Route, route } from '../route.ts';
 import type { AccountServices } from './account-services.ts';
 import { ownUserId } from './own-user-id.ts';
@@ -22,6 +23,7 @@ export function profileRoutes({ accounts }: AccountServices): Route[] {
 
     route(setProfileField, async ({ path, body, requester }) => {
       const userId = ownUserId(path, requester);
+      checkProfileFieldOf(requester.standing, path.keyName);
       const value = Object.hasOwn(body, path.keyName) ? body[path.keyName] : undefined;
       if (value === undefined) {
         throw new MatrixError('M_MISSING_PARAM', 'The body needs the field that the path names.');

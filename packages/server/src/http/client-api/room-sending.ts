@@ -54,7 +54,8 @@ export function roomSendingRoutes({ rooms, rateLimits, stickyEvents }: RoomWriti
       const eventId = parseEventId(path.eventId);
       rateLimits.take('send', requester.userId, roomId);
       const sender = senderOf(requester, path.txnId);
-      return { event_id: await sending.redact({ sender, roomId, eventId, content: reasonOf(body) }) };
+      const isOwnOnly = requester.standing.isSuspended;
+      return { event_id: await sending.redact({ sender, roomId, eventId, content: reasonOf(body), isOwnOnly }) };
     }),
   ];
 }

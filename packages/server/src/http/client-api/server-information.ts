@@ -4,6 +4,7 @@ import { getWellKnownClient } from '@limpet/protocol/endpoints/client/well-known
 import type { JsonObject } from '@limpet/protocol/json';
 import { DEFAULT_ROOM_VERSION_ID, ROOM_VERSION_IDS } from '@limpet/protocol/room-version';
 import type { Config } from '../../config.ts';
+import type { Accounts } from '../../services/accounts/accounts.ts';
 import { type Route, route } from '../route.ts';
 
 /**
@@ -13,12 +14,15 @@ import { type Route, route } from '../route.ts';
 const VERSIONS = Array.from({ length: 17 }, (_unused, minor) => `v1.${minor + 1}`);
 
 /** What a client asks before it knows anything. Specification: client-server API, chapters 2, 3.7 and 4. */
-export function serverInformationRoutes(config: Config): Route[] {
+export function serverInformationRoutes(config: Config, { users }: Pick<Accounts, 'users'>): Route[] {
   const versions = { versions: VERSIONS, unstable_features: unstableFeatures(config) };
   return [
     route(getVersions, () => versions),
     route(getWellKnownClient, ({ baseUrl }) => ({ 'm.homeserver': { base_url: config.publicUrl ?? baseUrl } })),
-    route(getCapabilities, () => ({ capabilities: CAPABILITIES })),
+    route(getCapabilities, async ({ requester }) => {
+      const isAdmin = (await users.find(requester.userId))?.isAdmin === true;
+      return { capabilities: isAdmin ? { ...CAPABILITIES, ...OF_ADMINISTRATORS } : CAPABILITIES };
+    }),
   ];
 }
 
@@ -26,6 +30,8 @@ export function serverInformationRoutes(config: Config): Route[] {
 function unstableFeatures(config: Config): JsonObject {
   return config.stickyEvents.enabled ? { 'org.matrix.msc4354': true } : {};
 }
+
+const OF_ADMINISTRATORS: JsonObject = { 'm.account_moderation': { lock: true, suspend: true } };
 
 const CAPABILITIES: JsonObject = {
   'm.change_password': { enabled: true },

@@ -4,6 +4,7 @@ import type { Storage } from '../../storage/storage.ts';
 import { AccessTokens } from './access-tokens.ts';
 import { AccountChanges } from './account-changes.ts';
 import { AccountData } from './account-data.ts';
+import { AccountModeration } from './account-moderation.ts';
 import { Devices } from './devices.ts';
 import { Filters } from './filters.ts';
 import { LastSeen } from './last-seen.ts';
@@ -55,6 +56,7 @@ export interface Accounts {
   readonly sharedSecretRegistration: SharedSecretRegistration;
   readonly interactiveAuthentication: UserInteractiveAuthentication;
   readonly accountChanges: AccountChanges;
+  readonly moderation: AccountModeration;
   readonly profiles: Profiles;
   readonly accountData: AccountData;
   readonly roomTags: RoomTags;
@@ -97,6 +99,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     sharedSecretRegistration: new SharedSecretRegistration(platform, registration, options.registrationSharedSecret),
     interactiveAuthentication: new UserInteractiveAuthentication(platform),
     accountChanges: new AccountChanges({ storage, users, sessions, passwordHasher, onDeactivate }),
+    moderation: new AccountModeration({ storage, serverName, users, accessTokens }),
     profiles: new Profiles({ storage, serverName, users, others: options.otherProfiles, onProfileChange }),
     accountData,
     roomTags: new RoomTags(accountData),

@@ -11,6 +11,8 @@ export interface Device {
   readonly displayName: string | undefined;
   readonly lastSeenTs: number | undefined;
   readonly lastSeenIp: string | undefined;
+  /** What the client said that it is when it logged in. */
+  readonly userAgent: string | undefined;
 }
 
 /** The devices of users as their owners see them. Ending one is ending its session: `Sessions.close`. */
@@ -53,6 +55,7 @@ export class Devices {
       displayName: row.display_name ?? undefined,
       lastSeenTs: this.#lastSeen.noted(userId, row.device_id) ?? row.last_seen_ts ?? undefined,
       lastSeenIp: row.last_seen_ip ?? undefined,
+      userAgent: row.user_agent ?? undefined,
     };
   }
 }

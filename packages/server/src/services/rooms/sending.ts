@@ -39,6 +39,8 @@ export interface RedactionToSend {
   readonly eventId: string;
   /** `reason`, and whatever else the client put there. */
   readonly content: JsonObject;
+  /** The account is suspended: what others said is not for it to take back, whatever its power in the room. */
+  readonly isOwnOnly?: boolean;
 }
 
 export interface SendingParts {
@@ -72,9 +74,12 @@ export class Sending {
   }
 
   /** Specification: `PUT /rooms/{roomId}/redact/{eventId}/{txnId}`. */
-  redact({ sender, roomId, eventId, content }: RedactionToSend): Promise<string> {
+  redact({ sender, roomId, eventId, content, isOwnOnly = false }: RedactionToSend): Promise<string> {
     const event = { sender: sender.userId, type: 'm.room.redaction', content, redacts: eventId };
-    return this.#once(sender, `redact/${roomId}/${eventId}`, (record) => this.#send(roomId, event, record));
+    return this.#once(sender, `redact/${roomId}/${eventId}`, async (record) => {
+      if (isOwnOnly) await this.#checkOwn(sender.userId, eventId);
+      return this.#send(roomId, event, record);
+    });
   }
 
   /** Specification: `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`. A membership goes the way of memberships. */
@@ -113,6 +118,12 @@ export class Sending {
     if (deviceId === undefined || transactionId === undefined) return send();
     const key: TransactionKey = { userId, deviceId, scope, transactionId };
     return this.#parts.transactions.once(key, this.#parts.clock.nowMs(), send);
+  }
+
+  async #checkOwn(userId: string, eventId: string): Promise<void> {
+    const target = (await this.#parts.events.byIds([eventId])).get(eventId);
+    if (target === undefined || target.pdu.sender === userId) return;
+    throw new MatrixError('M_USER_SUSPENDED', 'This account is suspended: it may redact its own events alone.');
   }
 
   /** One's own events, or, with the power to redact, those of others. */

@@ -47,6 +47,22 @@ export const updateDeactivated = defineStatement<{ userId: string }>(
   'update users set is_deactivated = 1, is_admin = 0, password_hash = null where user_id = :userId',
 );
 
+interface Restriction {
+  readonly userId: string;
+  readonly isRestricted: number;
+  readonly [name: string]: string | number;
+}
+
+/** Changes nothing when the account is deactivated. */
+export const updateLocked = defineStatement<Restriction>(
+  'update users set is_locked = :isRestricted where user_id = :userId and is_deactivated = 0',
+);
+
+/** Changes nothing when the account is deactivated. */
+export const updateSuspended = defineStatement<Restriction>(
+  'update users set is_suspended = :isRestricted where user_id = :userId and is_deactivated = 0',
+);
+
 /** Of an account that is over: what it wrote is given to nobody who did not have it. */
 export const updateErased = defineStatement<{ userId: string }>(
   'update users set is_erased = 1 where user_id = :userId',
