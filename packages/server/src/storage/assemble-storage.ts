@@ -97,6 +97,7 @@ export function assembleStorage(parts: StorageParts): Storage {
     builder: () => (builder ??= loadQueryBuilder(adapter.dialect)),
     databaseTag: state.databaseTag,
     tally,
+    searchQuery: (terms) => adapter.searchQuery(terms),
     close() {
       closed ??= closeAll();
       return closed;

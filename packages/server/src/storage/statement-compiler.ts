@@ -1,5 +1,5 @@
 import type { SqlParameters, Statement } from './statement.ts';
-import type { BoundValue, StorageAdapter } from './storage-adapter.ts';
+import { type BoundValue, type StorageAdapter, statementWord } from './storage-adapter.ts';
 
 /** Statements are constants of the code, so this many different ones mean that somebody builds their texts. */
 const MAX_STATEMENTS = 4_000;
@@ -89,12 +89,13 @@ function checkList(name: string, list: readonly unknown[]): number[] | string[] 
   throw new Error(`${name} is a list of mixed things; a list has numbers or texts alone`);
 }
 
-/** Literals, comments and casts, which have no parameters; `[not] in (:...list)`; `:name`. */
+/** Literals, comments and casts, which have no parameters; `[not] in (:...list)`; `:name`; `{word}`. */
 const TOKEN = new RegExp(
   [
     String.raw`'(?:[^']|'')*'|"[^"]*"|--[^\n]*|::`,
     String.raw`(?<not>\bnot\s+)?\bin\s*\(\s*:\.\.\.'?(?<list>\w+)'?\s*\)`,
     String.raw`:(?<name>[A-Za-z_]\w*|\.\.\.)`,
+    String.raw`\{(?<word>\w+)\}`,
   ].join('|'),
   'gi',
 );
@@ -108,12 +109,13 @@ function translateStatement(text: string, adapter: StorageAdapter): { sql: strin
   let sql = '';
   let end = 0;
   for (const token of text.matchAll(TOKEN)) {
-    const { not, list, name } = token.groups ?? {};
+    const { not, list, name, word } = token.groups ?? {};
     sql += text.slice(end, token.index);
     end = token.index + token[0].length;
     if (name === '...') throw new Error(`A list stands as "in (:...name)" only: ${text}`);
     if (name !== undefined) sql += placeholderOf(name);
     else if (list !== undefined) sql += adapter.listCondition(placeholderOf(list), not !== undefined);
+    else if (word !== undefined) sql += statementWord(word, adapter);
     else sql += token[0];
   }
   return { sql: sql + text.slice(end), names };

@@ -5,6 +5,8 @@
  * the adapter of each dialect makes it one bound parameter, so that the text stays constant and prepared. A list may
  * be empty.
  *
+ * What the dialects have no common words for stands in braces, such as `{matches}` (storage-adapter.ts).
+ *
  * Both dialects take the same values: texts (any Unicode, NUL too, but no half surrogate pairs), integers below 2^53,
  * bytes, null. Where nothing tells the type of a parameter that may be null, say it: `cast(:roomIndex as bigint)`.
  */

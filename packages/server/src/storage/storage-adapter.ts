@@ -18,14 +18,52 @@ export interface StorageAdapter {
    */
   listCondition(placeholder: string, isNegated: boolean): string;
   bindList(list: readonly number[] | readonly string[]): BoundValue;
+  /** What a word in braces of a statement becomes. */
+  readonly statementWords: Readonly<Record<StatementWord, string>>;
+  /** Writes what full-text search is asked, in the language of the database. */
+  searchQuery(terms: SearchTerms): string;
+}
+
+/**
+ * What is looked for: at least one of `anyOf`, and all of `words`. Everything consists of letters and digits alone, in
+ * lower case, and there is something of each.
+ */
+export interface SearchTerms {
+  readonly anyOf: readonly string[];
+  readonly words: readonly SearchWord[];
+}
+
+export interface SearchWord {
+  readonly text: string;
+  /** Words that begin so are meant, too. */
+  readonly isBeginning: boolean;
+}
+
+/**
+ * `searchKey` the column of `search_texts` that holds the event's number, `asSearchText` and `asSearchQuery` come after
+ * the parameter of a text to be found and of a query, `matches` stands between column and query.
+ */
+const STATEMENT_WORDS = ['searchKey', 'asSearchText', 'asSearchQuery', 'matches'] as const;
+
+export type StatementWord = (typeof STATEMENT_WORDS)[number];
+
+/** A word in braces of a statement. */
+export function statementWord(word: string, adapter: StorageAdapter): string {
+  if (!isStatementWord(word)) throw new Error(`{${word}} is not a word of statements: ${STATEMENT_WORDS.join(', ')}`);
+  return adapter.statementWords[word];
+}
+
+function isStatementWord(word: string): word is StatementWord {
+  return (STATEMENT_WORDS as readonly string[]).includes(word);
 }
 
 /**
  * `nid` an integer that is a primary key of its own, `bigint` 64 bits, `text` compared by code point, `bytes`;
  * `end` comes after the closing parenthesis of a table, `clustered` in its place where the rows are small and are best
- * kept in the order of a primary key of several columns.
+ * kept in the order of a primary key of several columns; `searchIndex` the table `search_texts` of full-text search:
+ * the number of an event (see `searchKey`) and its `words`, separated by spaces.
  */
-const SCHEMA_WORDS = ['nid', 'bigint', 'text', 'bytes', 'end', 'clustered'] as const;
+const SCHEMA_WORDS = ['nid', 'bigint', 'text', 'bytes', 'end', 'clustered', 'searchIndex'] as const;
 
 export type SchemaWord = (typeof SCHEMA_WORDS)[number];
 

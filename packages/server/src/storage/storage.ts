@@ -1,6 +1,7 @@
 import type { Change } from './change.ts';
 import type { QueryBuilder } from './queries/query-builder.ts';
 import type { CompiledRead, SqlParameters, Statement } from './statement.ts';
+import type { SearchTerms } from './storage-adapter.ts';
 import type { Stream } from './stream.ts';
 
 export type { CompiledRead } from './statement.ts';
@@ -36,6 +37,8 @@ export interface Storage {
    * when it is first asked for.
    */
   builder(): Promise<QueryBuilder>;
+  /** Writes what full-text search is asked, for `:query{asSearchQuery}`. */
+  searchQuery(terms: SearchTerms): string;
   /** This database's own short name (6 characters), made when it was created; stands in every token. */
   readonly databaseTag: string;
   /** What was done so far; tests count with it. */

@@ -13,9 +13,17 @@ export const sqliteAdapter: StorageAdapter = {
     bytes: 'blob',
     end: ' strict',
     clustered: ' strict, without rowid',
+    // The words are in the event itself; what is kept is the index alone.
+    searchIndex: "virtual table search_texts using fts5(words, content = '', contentless_delete = 1)",
   },
   placeholder: (index) => `?${index}`,
   listCondition: (placeholder, isNegated) =>
     `${isNegated ? 'not in' : 'in'} (select value from json_each(${placeholder}))`,
   bindList: (list) => JSON.stringify(list),
+  statementWords: { searchKey: 'rowid', asSearchText: '', asSearchQuery: '', matches: 'match' },
+  searchQuery({ anyOf, words }) {
+    const alternatives = anyOf.map((text) => `"${text}"`).join(' OR ');
+    const wanted = words.map(({ text, isBeginning }) => `"${text}"${isBeginning ? '*' : ''}`);
+    return `(${alternatives}) AND ${wanted.join(' AND ')}`;
+  },
 };
