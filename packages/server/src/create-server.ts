@@ -9,6 +9,7 @@ import { keyRoutes } from './http/client-api/keys.ts';
 import { mediaRoutes } from './http/client-api/media.ts';
 import { pushRulesRoutes } from './http/client-api/push-rules.ts';
 import { receiptRoutes } from './http/client-api/receipts.ts';
+import { relationRoutes } from './http/client-api/relations.ts';
 import { roomHistoryRoutes } from './http/client-api/room-history.ts';
 import { roomStateRoutes } from './http/client-api/room-state.ts';
 import { roomWritingRoutes } from './http/client-api/room-writing.ts';
@@ -151,6 +152,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...allAccountRoutes({ accounts, rateLimits, serverName: config.serverName }),
     ...roomWritingRoutes({ rooms, rateLimits, stickyEvents: config.stickyEvents }),
     ...roomHistoryRoutes({ reading, storage }),
+    ...relationRoutes({ reading, storage }),
     ...roomStateRoutes({ reading, storage }),
     ...pushRulesRoutes({ rules: services.pushRules }),
     ...receiptRoutes({ ephemeral }),

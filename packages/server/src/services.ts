@@ -178,6 +178,7 @@ function composeReading({ config, platform, storage }: ServiceParts, sources: Re
     clock: platform.clock,
     accountData: accounts.accountData,
     older: rooms.older,
+    relatedRooms: rooms.relatedRooms,
     sticky: { isEnabled: config.stickyEvents.enabled, names: stickyNames(config) },
   });
 }

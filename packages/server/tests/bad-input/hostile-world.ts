@@ -62,6 +62,7 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     roomAlias: '#room:localhost',
     eventId: String(sent.event_id),
     eventType: 'org.example.type',
+    relType: 'm.thread',
     stateKey: 'key',
     txnId: 'transaction',
     userId: alice.userId,

@@ -46,6 +46,7 @@ export async function createTestRoomReading(options: TestRoomReadingOptions = {}
     memberships: rooms.memberships,
     accountData: { changed: async () => [], ignoredUsers: async (userId) => ignored.get(userId) ?? new Set() },
     sticky: { isEnabled: stickyEnabled, names: stableNames ? STABLE_STICKY_NAMES : UNSTABLE_STICKY_NAMES },
+    relatedRooms: rooms.relatedRooms,
     older: { hasMore: async () => false, bring: async () => false },
   });
   const services = { reading, storage };

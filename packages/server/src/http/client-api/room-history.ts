@@ -75,7 +75,7 @@ export function roomHistoryRoutes({ reading, storage }: RoomReadingServices): Ro
 
 /** Who looks, at anything but a timeline of `/sync`. */
 export function viewerOf({ userId, deviceId }: Requester): EventViewer {
-  return { userId, deviceId, withRoomId: true };
+  return { userId, deviceId, withRoomId: true, withRelations: true };
 }
 
 /** A list of JSON texts as one. */
@@ -83,7 +83,8 @@ export function list(texts: readonly string[]): string {
   return `[${texts.join(',')}]`;
 }
 
-function jsonObject(properties: Readonly<Record<string, string | undefined>>): RawJson {
+/** An object of JSON texts; what is `undefined` is left out. */
+export function jsonObject(properties: Readonly<Record<string, string | undefined>>): RawJson {
   const texts = Object.entries(properties).flatMap(([name, text]) => (text === undefined ? [] : [`"${name}":${text}`]));
   return new RawJson(`{${texts.join(',')}}`);
 }

@@ -67,6 +67,9 @@ export function appendEvent(
   // Projections see the room as it was before the event, and rows that the redaction has changed.
   const redacted = writeRedaction(transaction, room, { event, target: arrival.redacts });
   for (const projection of parts.projections) {
+    if (redacted !== undefined && arrival.redacts !== undefined) {
+      projection.projectRedacted?.(transaction, arrival.redacts);
+    }
     projection.project(transaction, event, room);
     projection.projectOutgoing?.(transaction, event, room);
   }

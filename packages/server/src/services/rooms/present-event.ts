@@ -28,7 +28,8 @@ export function createPresentEvent(sticky: StickyPresentation): PresentEvent {
         : presentEvent(viewing.redactedBecause, plainViewing(viewing.nowMs, viewing.withRoomId));
     const unsigned = JSON.stringify(unsignedOf(event, viewing, sticky));
     const redactedBecause = because === undefined ? '' : `,"redacted_because":${because}`;
-    return `${bodyOf(event)}${roomId},"unsigned":${unsigned.slice(0, -1)}${redactedBecause}}}`;
+    const relations = viewing.relations === undefined ? '' : `,"m.relations":${viewing.relations}`;
+    return `${bodyOf(event)}${roomId},"unsigned":${unsigned.slice(0, -1)}${redactedBecause}${relations}}}`;
   };
 }
 
@@ -46,6 +47,8 @@ export interface EventViewing {
   readonly redactedBecause: RoomEvent | undefined;
   /** For a state event: what the slot held before. */
   readonly previous: RoomEvent | undefined;
+  /** The aggregations of its child events (`m.relations`), as JSON text. */
+  readonly relations: string | undefined;
 }
 
 /** How sticky events are shown to clients; from the configuration. */
@@ -71,6 +74,7 @@ export function plainViewing(nowMs: number, withRoomId: boolean): EventViewing {
     membership: undefined,
     redactedBecause: undefined,
     previous: undefined,
+    relations: undefined,
   };
 }
 

@@ -16,6 +16,8 @@ export interface Projection {
   project(transaction: WriteTransaction, event: RoomEvent, room: RoomView): void;
   /** Comes after `project`, for an event that this server has to tell the other servers in the room. */
   projectOutgoing?(transaction: WriteTransaction, event: RoomEvent, room: RoomView): void;
+  /** Comes before `project` of a redaction that takes effect, for the event that it redacts as that was before. */
+  projectRedacted?(transaction: WriteTransaction, before: RoomEvent): void;
   /**
    * `project` for an event that is kept and has no place in the timeline: soft-failed, or held back. If it gets one
    * later, `project` runs for it then.

@@ -8,6 +8,8 @@ import type { MembershipReader } from './membership-reader.ts';
 import type { OlderHistory } from './older-history.ts';
 import { PartingEvents } from './parting-events.ts';
 import type { StickyPresentation } from './present-event.ts';
+import { EventRelations } from './relations/event-relations.ts';
+import type { RelatedRooms } from './relations/related-rooms.ts';
 import { RoomDoor } from './room-access.ts';
 import { RoomHistory } from './room-history.ts';
 import type { RoomReader } from './room-reader.ts';
@@ -28,6 +30,7 @@ export interface RoomReadingParts {
   readonly accountData: AccountDataReader;
   readonly sticky: StickyPresentation;
   readonly older: OlderHistory;
+  readonly relatedRooms: RelatedRooms;
 }
 
 /** The reading side of rooms, put together. */
@@ -37,6 +40,7 @@ export interface RoomReading {
   readonly partings: PartingEvents;
   readonly door: RoomDoor;
   readonly history: RoomHistory;
+  readonly relations: EventRelations;
   readonly states: RoomStateViews;
   readonly serverSight: ServerSight;
   readonly usersOfServers: UsersOfServers;
@@ -51,11 +55,12 @@ export function createRoomReading(parts: RoomReadingParts): RoomReading {
   const usersOfServers = new UsersOfServers(storage);
   const door = new RoomDoor({ ...parts, partings });
   return {
-    rooms: new RoomViews({ ...parts, history: past, sight }),
+    rooms: new RoomViews({ ...parts, history: past, sight, partings }),
     timeline,
     partings,
     door,
     history: new RoomHistory({ ...parts, timeline, history: past, sight }),
+    relations: new EventRelations({ ...parts, timeline, sight }),
     states: new RoomStateViews({ ...parts, timeline, history: past, sight }),
     serverSight: new ServerSight({ ...parts, history: past, usersOfServers, stickyEnabled: parts.sticky.isEnabled }),
     usersOfServers,

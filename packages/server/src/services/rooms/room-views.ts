@@ -2,13 +2,18 @@ import type { JsonObject } from '@limpet/protocol/json';
 import type { Clock } from '../../platform/clock.ts';
 import { selectStrippedState } from '../../storage/queries/stripped-states.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { AccountDataReader } from '../accounts/account-data-reader.ts';
 import { EventDetails } from './event-details.ts';
 import type { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
 import type { HistoricalState } from './historical-state.ts';
 import { membershipOf } from './history-visibility.ts';
 import type { MembershipReader, MembershipRecord } from './membership-reader.ts';
+import type { PartingEvents } from './parting-events.ts';
 import { createPresentEvent, type PresentEvent, type StickyPresentation } from './present-event.ts';
+import { type Bundle, BundledAggregations } from './relations/bundled-aggregations.ts';
+import type { RelatedRooms } from './relations/related-rooms.ts';
+import { writeRelations } from './relations/write-relations.ts';
 import type { RoomEvent, RoomRecord } from './room-event.ts';
 import type { EventViewer, RoomReader } from './room-reader.ts';
 import type { RoomStateReader } from './room-state.ts';
@@ -24,6 +29,9 @@ export interface RoomViewsParts {
   readonly history: HistoricalState;
   readonly sight: EventSight;
   readonly sticky: StickyPresentation;
+  readonly partings: PartingEvents;
+  readonly accountData: AccountDataReader;
+  readonly relatedRooms: RelatedRooms;
 }
 
 /** Shows events of rooms to their viewers: whether they may see them, and what they look like. */
@@ -31,11 +39,13 @@ export class RoomViews implements RoomReader {
   readonly #parts: RoomViewsParts;
   readonly #details: EventDetails;
   readonly #presentEvent: PresentEvent;
+  readonly #bundles: BundledAggregations;
 
   constructor(parts: RoomViewsParts) {
     this.#parts = parts;
     this.#details = new EventDetails(parts.storage, parts.events);
     this.#presentEvent = createPresentEvent(parts.sticky);
+    this.#bundles = new BundledAggregations(parts);
   }
 
   visibleTo(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
@@ -43,6 +53,32 @@ export class RoomViews implements RoomReader {
   }
 
   async present(events: readonly RoomEvent[], viewer: EventViewer): Promise<string[]> {
+    if (events.length === 0) return [];
+    if (viewer.withRelations !== true) return (await this.#present(events, viewer)).map(textOf);
+    const bundles = await this.#bundles.of(events, viewer.userId);
+    if (bundles.size === 0) return (await this.#present(events, viewer)).map(textOf);
+    const inner = await this.#presentBundled(bundles, viewer);
+    return (await this.#present(events, viewer, (event) => writeRelations(bundles.get(event.nid), inner))).map(textOf);
+  }
+
+  /** The texts of the events that are given inside of others, by their nids; the innermost are made first. */
+  async #presentBundled(bundles: ReadonlyMap<number, Bundle>, viewer: EventViewer): Promise<Map<number, string>> {
+    const texts = new Map<number, string>();
+    const inside = [...bundles.values()];
+    const edits = inside.flatMap(({ edit }) => edit ?? []);
+    const latest = inside.flatMap(({ thread }) => thread?.latest ?? []);
+    const all = { ...viewer, withRoomId: true };
+    for (const { event, text } of await this.#present(edits, all)) texts.set(event.nid, text);
+    const ofLatest = await this.#present(latest, all, ({ nid }) => writeRelations(bundles.get(nid), texts));
+    for (const { event, text } of ofLatest) texts.set(event.nid, text);
+    return texts;
+  }
+
+  async #present(
+    events: readonly RoomEvent[],
+    viewer: EventViewer,
+    relationsOf: (event: RoomEvent) => string | undefined = () => undefined,
+  ): Promise<Presented[]> {
     if (events.length === 0) return [];
     const { userId, deviceId, withRoomId } = viewer;
     const [redactions, predecessors, transactionIds, records] = await Promise.all([
@@ -52,16 +88,18 @@ export class RoomViews implements RoomReader {
       this.#recordsOf(events, userId),
     ]);
     const nowMs = this.#parts.clock.nowMs();
-    return events.map((event) =>
-      this.#presentEvent(event, {
+    return events.map((event) => ({
+      event,
+      text: this.#presentEvent(event, {
         nowMs,
         withRoomId,
         transactionId: transactionIds.get(event.nid),
         membership: this.#membershipAt(event, userId, records.get(event.room.nid)),
         redactedBecause: redactions.get(event.nid),
         previous: predecessors.get(event.nid),
+        relations: relationsOf(event),
       }),
-    );
+    }));
   }
 
   async strippedState(room: RoomRecord, userId: string): Promise<string> {
@@ -117,6 +155,15 @@ export class RoomViews implements RoomReader {
       return 'join';
     return this.#parts.history.knownMembership(stateBefore, userId);
   }
+}
+
+interface Presented {
+  readonly event: RoomEvent;
+  readonly text: string;
+}
+
+function textOf({ text }: Presented): string {
+  return text;
 }
 
 const NO_TRANSACTIONS: ReadonlyMap<number, string> = new Map();

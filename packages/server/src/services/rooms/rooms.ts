@@ -18,6 +18,9 @@ import type { OlderHistory } from './older-history.ts';
 import { PolicyServers } from './policy-server.ts';
 import type { Projection } from './projection.ts';
 import { Receiver, type ReceivingLimits } from './receiving/receiver.ts';
+import { RelatedRooms } from './relations/related-rooms.ts';
+import { createRelationProjection } from './relations/relation-projection.ts';
+import { RelationRules } from './relations/relation-rules.ts';
 import { RestrictedJoins } from './restricted-joins.ts';
 import { RoomDirectory } from './room-directory.ts';
 import type { RoomReceiver } from './room-receiver.ts';
@@ -39,6 +42,7 @@ export interface RoomsParts {
   readonly events: EventStore;
   readonly state: StateStore;
   readonly memberships: Memberships;
+  /** Of the services above; rooms have their own besides. */
   readonly projections: readonly Projection[];
   readonly profileOf: ProfileOf;
   readonly receiving: ReceivingLimits;
@@ -66,6 +70,8 @@ export interface RoomsService {
   readonly receiver: RoomReceiver;
   /** Which other servers are in which rooms. */
   readonly roomServers: RoomServers;
+  /** In which rooms there are relations to bundle. */
+  readonly relatedRooms: RelatedRooms;
   /** Whether events are welcome in rooms that have a policy server. */
   readonly policy: PolicyServers;
   /** Goes on with what was kept back, and begins to forget old transaction IDs, until `stop`. */
@@ -76,7 +82,9 @@ export interface RoomsService {
 }
 
 export function createRoomsService(parts: RoomsParts): RoomsService {
-  const { storage, platform, serverName, events, state, memberships, projections, profileOf } = parts;
+  const { storage, platform, serverName, events, state, memberships, profileOf } = parts;
+  const relatedRooms = new RelatedRooms(storage);
+  const projections = [createRelationProjection(relatedRooms), ...parts.projections];
   const signer: EventSigner = { serverName, key: parts.signingKey };
   const maker = new EventMaker(signer, platform);
   const slots = new SlotTable(storage);
@@ -90,7 +98,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const aliases = new Aliases({ storage, clock, serverName, events, state, memberships, remoteAliases });
   const restrictedJoins = new RestrictedJoins(events, memberships);
   const joining = new JoiningRooms();
-  const receiver = new Receiver({ ...parts, slots, writer, limits: parts.receiving });
+  const receiver = new Receiver({ ...parts, projections, slots, writer, limits: parts.receiving });
   writer.watch(receiver);
   const joinParts = { receiver, writer, maker, roomServers, joining, signer, approve };
   const elsewhere = createRoomsElsewhere({ ...parts, ...joinParts });
@@ -100,6 +108,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const sending = new Sending({
     writer,
     transactions,
+    relations: new RelationRules(storage, events),
     events,
     aliases,
     memberships: membershipChanges,
@@ -118,6 +127,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     joining,
     policy,
     roomServers,
+    relatedRooms,
     older: new Backfill({ ...parts, receiver, roomServers }),
     async start() {
       sweeper.start();

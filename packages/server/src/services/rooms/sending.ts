@@ -9,6 +9,7 @@ import type { NewEvent } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
 import type { LoadedRoom } from './loaded-room.ts';
 import type { MembershipChanges } from './membership-changes.ts';
+import type { RelationRules } from './relations/relation-rules.ts';
 import type { RoomWriter } from './room-writer.ts';
 import type { RecordTransaction, SentTransactions, TransactionKey } from './sent-transactions.ts';
 import { hideUnknownRoom } from './unknown-room.ts';
@@ -46,6 +47,7 @@ export interface RedactionToSend {
 export interface SendingParts {
   readonly writer: RoomWriter;
   readonly transactions: SentTransactions;
+  readonly relations: RelationRules;
   readonly events: EventStore;
   readonly aliases: Aliases;
   readonly memberships: MembershipChanges;
@@ -97,18 +99,23 @@ export class Sending {
     }
     const isAliases = event.type === 'm.room.canonical_alias' && event.stateKey === '';
     const found = isAliases ? await this.#resolveAliases(event.content) : new Map<JsonValue, string>();
-    const sent = this.#parts.writer.change(roomId, async ({ room, loadMembers }) => {
+    // Asked again, it checks again.
+    let endCheck: (() => void) | undefined;
+    const sent = this.#parts.writer.change(roomId, async (turn) => {
+      const { room, loadMembers } = turn;
       if (event.redacts !== undefined) {
         await loadMembers(event.sender);
         await this.#checkRedaction(room, event, event.redacts);
       }
       if (isAliases) checkAliases(room, event, found);
+      endCheck?.();
+      endCheck = await this.#parts.relations.check(event, turn);
       return {
         events: [event],
         alongside: record && ((transaction, [written]) => written !== undefined && record(transaction, written)),
       };
     });
-    const [written] = await hideUnknownRoom(sent, event.sender);
+    const [written] = await hideUnknownRoom(sent, event.sender).finally(() => endCheck?.());
     if (written === undefined) throw new Error('A room took an event and gave none back');
     return written.pdu.eventId;
   }

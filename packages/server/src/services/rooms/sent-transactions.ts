@@ -1,3 +1,4 @@
+import { MatrixError } from '@limpet/protocol/matrix-error';
 import { createCache } from '../../cache/create-cache.ts';
 import { insertTransactionId, selectTransactionId } from '../../storage/queries/transaction-ids.ts';
 import { ExpectationFailed, type Storage, type WriteTransaction } from '../../storage/storage.ts';
@@ -66,10 +67,12 @@ export class SentTransactions {
         transaction.expect(insertTransactionId, row, FRESH_EXPECTATION);
       });
     } catch (error) {
-      if (!(error instanceof ExpectationFailed) || error.expectation !== FRESH_EXPECTATION) throw error;
-      this.#repeating.set(device, true);
+      const isRepeated = error instanceof ExpectationFailed && error.expectation === FRESH_EXPECTATION;
+      // What was sent before may not be allowed a second time: then it is the first that counts.
+      if (!isRepeated && !(error instanceof MatrixError)) throw error;
       const eventId = await this.#read(key);
       if (eventId === undefined) throw error;
+      this.#repeating.set(device, true);
       return eventId;
     }
   }

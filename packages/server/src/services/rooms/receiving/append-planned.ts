@@ -46,6 +46,7 @@ export function appendPlanned(
     if (mayComeLater) for (const projection of projections) projection.keepBack?.(transaction, event);
   } else {
     for (const projection of projections) {
+      if (redacted !== undefined && target !== undefined) projection.projectRedacted?.(transaction, target);
       projection.project(transaction, event, room);
       if (plan.isToBeSent) projection.projectOutgoing?.(transaction, event, room);
     }
