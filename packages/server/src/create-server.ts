@@ -8,6 +8,7 @@ import { crossSigningRoutes } from './http/client-api/cross-signing.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
 import { mediaRoutes } from './http/client-api/media.ts';
 import { pushRulesRoutes } from './http/client-api/push-rules.ts';
+import { pusherRoutes } from './http/client-api/pushers.ts';
 import { receiptRoutes } from './http/client-api/receipts.ts';
 import { relationRoutes } from './http/client-api/relations.ts';
 import { roomHistoryRoutes } from './http/client-api/room-history.ts';
@@ -155,6 +156,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...relationRoutes({ reading, storage }),
     ...roomStateRoutes({ reading, storage }),
     ...pushRulesRoutes({ rules: services.pushRules }),
+    ...pusherRoutes(services.pushDelivery),
     ...receiptRoutes({ ephemeral }),
     ...typingRoutes({ ephemeral }),
     ...toDeviceRoutes({ encryption }),

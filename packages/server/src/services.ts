@@ -16,6 +16,7 @@ import { FederationSender } from './services/federation-sender/federation-sender
 import { outgoingProjection } from './services/federation-sender/outgoing-projection.ts';
 import { createMedia, type Media } from './services/media/media.ts';
 import { createPush, type Push } from './services/push/push.ts';
+import { createPushDelivery, type PushDelivery } from './services/push/push-delivery.ts';
 import type { PushRules } from './services/push/push-rules.ts';
 import { createRemoteServers, type RemoteServersService } from './services/remote-servers/create-remote-servers.ts';
 import { RemoteProfiles } from './services/remote-servers/remote-profiles.ts';
@@ -47,6 +48,7 @@ export interface Services {
   readonly encryption: Encryption;
   readonly media: Media;
   readonly pushRules: PushRules;
+  readonly pushDelivery: PushDelivery;
   readonly threadSubscriptions: ThreadSubscriptions;
   readonly stickySweeper: RowSweeper;
   readonly sync: SyncService;
@@ -95,12 +97,15 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await encryption.start();
   stickySweeper.start();
   accounts.openIdTokens.start();
+  await push.users.load();
   await rooms.start();
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
   const sync = composeSync(parts, { ...ground, ephemeral, encryption, sticky });
   const { profiles, users } = accounts;
   const { keys } = remoteServers;
+  const pushDelivery = composePushDelivery(parts, ground);
+  await pushDelivery.sender.start();
   const resident = createResident({ ...parts, ...ground, serverName, profiles, users, keys });
   const federationInbound = await startFederationInbound({ ...parts, ...ground, ephemeral, encryption });
   return {
@@ -114,6 +119,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     encryption,
     media,
     pushRules: push.rules,
+    pushDelivery,
     threadSubscriptions: new ThreadSubscriptions(storage, reading.history),
     stickySweeper,
     sync,
@@ -132,7 +138,9 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
   const events = new EventStore(storage);
   const state = new StateStore(storage, events);
   const memberships = new Memberships(storage);
-  const push = createPush({ storage, serverName, accountData: accounts.accountData, events, memberships });
+  const { accountData } = accounts;
+  const { clock } = platform;
+  const push = createPush({ storage, clock, serverName, accountData, events, memberships });
   const rooms = createRoomsService({
     storage,
     platform,
@@ -208,6 +216,17 @@ function composeSync({ config, platform, storage }: ServiceParts, sources: SyncS
   });
 }
 
+interface PushSources extends Pick<Services, 'events' | 'memberships' | 'reading'> {
+  readonly state: StateStore;
+  readonly push: Push;
+}
+
+function composePushDelivery({ config, platform, storage }: ServiceParts, sources: PushSources): PushDelivery {
+  const { rooms } = sources.reading;
+  const { allowPrivateAddresses: allowsPrivateAddresses } = config.push;
+  return createPushDelivery({ ...sources, storage, platform, rooms, allowsPrivateAddresses });
+}
+
 function stickyNames({ stickyEvents }: Config) {
   return stickyEvents.stableNames ? STABLE_STICKY_NAMES : UNSTABLE_STICKY_NAMES;
 }
@@ -253,6 +272,7 @@ export async function stopServices(services: Services): Promise<void> {
   services.sync.stop();
   await services.federationInbound.stop();
   await services.federationSender?.stop();
+  await services.pushDelivery.sender.stop();
   await services.stickySweeper.stop();
   await services.media.stop();
   await services.encryption.stop();

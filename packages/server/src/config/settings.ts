@@ -232,6 +232,17 @@ export const SETTINGS = {
     },
     { description: 'Short-lived events that reach everyone in the room.' },
   ),
+  push: section(
+    {
+      allow_private_addresses: flag({
+        description:
+          'Whether push gateways may be at private addresses (10.0.0.0/8, 127.0.0.1, …), and speak plain HTTP. Users ' +
+          'choose them, so this lets every user have requests sent into your network.',
+        default: false,
+      }),
+    },
+    { description: 'Notifications that go to push gateways.' },
+  ),
   rate_limits: section(
     {
       enabled: flag({

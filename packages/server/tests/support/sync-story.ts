@@ -4,7 +4,13 @@ import type { Storage } from '../../src/storage/storage.ts';
 import type { StreamVector } from '../../src/storage/stream.ts';
 import { createManualWorld, type ManualWorld } from './manual-world.ts';
 import { type SyncAnswer, SyncingClient } from './syncing-client.ts';
-import { createTestServer, type Method, type TestResponse, type TestServer } from './test-server.ts';
+import {
+  createTestServer,
+  type Method,
+  type TestResponse,
+  type TestServer,
+  type TestServerOptions,
+} from './test-server.ts';
 
 /** Turns without any statement after which a story takes it that nothing is under way. */
 const QUIET_TURNS = 20;
@@ -15,18 +21,21 @@ const IS_REMOTE = process.env.LIMPET_TEST_DATABASE === 'postgres';
 export class SyncStory {
   readonly world: ManualWorld;
   server: TestServer;
+  readonly #options: TestServerOptions;
   #first: TestServer;
   #transactions = 0;
 
-  constructor(world: ManualWorld, server: TestServer) {
+  constructor(world: ManualWorld, server: TestServer, options: TestServerOptions = {}) {
     this.world = world;
     this.server = server;
+    this.#options = options;
     this.#first = server;
   }
 
-  static async begin(config: Readonly<Record<string, unknown>> = {}): Promise<SyncStory> {
+  static async begin(config: TestServerOptions['config'] = {}, options: TestServerOptions = {}): Promise<SyncStory> {
     const world = createManualWorld();
-    return new SyncStory(world, await createTestServer({ world, config }));
+    const server = await createTestServer({ ...options, world, config });
+    return new SyncStory(world, server, { ...options, config });
   }
 
   async end(): Promise<void> {
@@ -38,7 +47,7 @@ export class SyncStory {
   async restart(): Promise<TestServer> {
     await this.server.server.stop();
     const storage = withoutTail(this.#first.storage);
-    this.server = await createTestServer({ world: this.world, storage, seed: 2 });
+    this.server = await createTestServer({ ...this.#options, world: this.world, storage, seed: 2 });
     return this.server;
   }
 

@@ -9,6 +9,7 @@ import { Memberships } from '../../src/services/rooms/memberships.ts';
 import type { Projection } from '../../src/services/rooms/projection.ts';
 import { upsertAccountData } from '../../src/storage/queries/account-data.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { createManualWorld } from './manual-world.ts';
 import { noNetwork } from './no-network.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
@@ -24,7 +25,8 @@ export function pushOver(
   memberships = new Memberships(storage),
 ): Push {
   const serverName = parseServerName('test');
-  return createPush({ storage, serverName, accountData: NO_ACCOUNT_DATA, events, memberships });
+  const { clock } = createManualWorld();
+  return createPush({ storage, clock, serverName, accountData: NO_ACCOUNT_DATA, events, memberships });
 }
 
 /**

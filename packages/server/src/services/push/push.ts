@@ -1,11 +1,14 @@
 import type { ServerName } from '@limpet/protocol/identifiers';
+import type { Clock } from '../../platform/clock.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { AccountDataReader } from '../accounts/account-data-reader.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
 import type { Projection } from '../rooms/projection.ts';
+import { PushQueue } from './push-queue.ts';
 import { PushRules } from './push-rules.ts';
 import { PushRulesAccountData } from './push-rules-account-data.ts';
+import { PushingUsers } from './pushing-users.ts';
 import { RoomAudiences } from './room-audiences.ts';
 import { UnreadCounter } from './unread-counter.ts';
 import { UnreadNews } from './unread-news.ts';
@@ -14,6 +17,7 @@ import type { UnreadReader } from './unread-reader.ts';
 
 export interface PushParts {
   readonly storage: Storage;
+  readonly clock: Clock;
   readonly serverName: ServerName;
   readonly accountData: AccountDataReader;
   readonly events: EventStore;
@@ -28,17 +32,24 @@ export interface Push {
   readonly unread: UnreadReader;
   /** Account data with the push rules among them: what sync reads. */
   readonly accountData: AccountDataReader;
+  /** To be loaded before events are written. */
+  readonly users: PushingUsers;
+  readonly queue: PushQueue;
 }
 
 /** Makes them in the order in which they have to follow the stream. */
-export function createPush({ storage, serverName, accountData, events, memberships }: PushParts): Push {
+export function createPush({ storage, clock, serverName, accountData, events, memberships }: PushParts): Push {
   const rules = new PushRules(storage);
   const audiences = new RoomAudiences(storage, rules, serverName);
   const news = new UnreadNews();
+  const users = new PushingUsers(storage);
+  const queue = new PushQueue(users, clock);
   return {
     rules,
-    projection: new UnreadProjection(audiences, news),
+    projection: new UnreadProjection(audiences, news, queue),
     unread: new UnreadCounter({ storage, memberships, events, news }),
     accountData: new PushRulesAccountData(accountData, rules),
+    users,
+    queue,
   };
 }

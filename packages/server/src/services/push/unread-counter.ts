@@ -8,7 +8,7 @@ import type { MembershipReader } from '../rooms/membership-reader.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import { type CountedEvent, countUnread, MAX_COUNTED, type ReadIndexes } from './count-unread.ts';
 import type { UnreadEvent, UnreadNews } from './unread-news.ts';
-import type { UnreadCounts, UnreadReader } from './unread-reader.ts';
+import type { EventInThread, UnreadCounts, UnreadReader } from './unread-reader.ts';
 
 /**
  * Small rows kept in memory, some 100 bytes each: events, readers and their exceptions; a room counts as some itself.
@@ -79,6 +79,13 @@ export class UnreadCounter implements UnreadReader {
     storage.stream.follow((changes) => {
       for (const change of changes) this.#note(change);
     });
+  }
+
+  async isRead(room: RoomRecord, userId: string, { roomIndex, threadId }: EventInThread): Promise<boolean> {
+    const cached = this.#rooms.get(room.roomId) ?? this.#openRoom(room.roomId, new Map());
+    const reader = cached.readers.get(userId) ?? this.#readReader(room, cached, userId);
+    if (reader.early !== undefined) await reader.loaded;
+    return roomIndex <= Math.max(reader.read.room, reader.read.threads.get(threadId) ?? 0);
   }
 
   async counts(room: RoomRecord, userId: string): Promise<UnreadCounts> {

@@ -20,6 +20,7 @@ import { MAX_COUNTED } from './count-unread.ts';
 import { defaultPushRules, IMPERSONAL_PUSH_RULES } from './default-push-rules.ts';
 import { type CompiledPushRules, compilePushRules, evaluatePushRules } from './evaluate-push-rules.ts';
 import { type PushEvent, pushEventOf } from './push-event.ts';
+import type { PushQueue } from './push-queue.ts';
 import { outcomeOf, type PushOutcome, SILENT } from './push-rule.ts';
 import { ReadsBySending } from './reads-by-sending.ts';
 import type { RoomAudience, RoomAudiences } from './room-audiences.ts';
@@ -42,13 +43,15 @@ const IMPERSONAL_RULES = compilePushRules(IMPERSONAL_PUSH_RULES);
 export class UnreadProjection implements Projection {
   readonly #audiences: RoomAudiences;
   readonly #news: UnreadNews;
+  readonly #pushQueue: PushQueue;
   readonly #readsBySending = new ReadsBySending();
   readonly #personalRules = createCache<string, CompiledPushRules>(MAX_COMPILED_USERS);
   readonly #addedRows = createCache<number, number>(MAX_COUNTED_ROOMS);
 
-  constructor(audiences: RoomAudiences, news: UnreadNews) {
+  constructor(audiences: RoomAudiences, news: UnreadNews, pushQueue: PushQueue) {
     this.#audiences = audiences;
     this.#news = news;
+    this.#pushQueue = pushQueue;
   }
 
   async prepare(room: RoomView): Promise<void> {
@@ -80,6 +83,7 @@ export class UnreadProjection implements Projection {
     }
     const unread = { roomIndex, sender: pdu.sender, threadId, outcome, exceptions, isReadBySender };
     writeUnread(transaction, event, unread, parentId);
+    if (isUnread) this.#pushQueue.add(transaction, event, unread, room);
     this.#news.leave(event.nid, unread);
     this.#prune(transaction, room.roomNid);
   }

@@ -4,6 +4,14 @@ import type { RoomRecord } from '../rooms/room-event.ts';
 export interface UnreadReader {
   /** Since the user's last receipt or own message (of the main timeline, or of each thread), up to now. */
   counts(room: RoomRecord, userId: string): Promise<UnreadCounts>;
+  /** Whether the user has read this event of the room. Who is not joined has read everything. */
+  isRead(room: RoomRecord, userId: string, event: EventInThread): Promise<boolean>;
+}
+
+export interface EventInThread {
+  readonly roomIndex: number;
+  /** '' for the main timeline. */
+  readonly threadId: string;
 }
 
 export interface UnreadCounts {

@@ -59,6 +59,7 @@ const TABLES_OF_A_DEVICE = [
   'to_device_messages',
   'transaction_ids',
   'refresh_tokens',
+  'pushers',
 ];
 
 /** One statement for each table. */

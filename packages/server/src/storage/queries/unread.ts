@@ -145,6 +145,19 @@ export const selectReadIndexes = defineStatement<
    group by thread_id`,
 );
 
+const READ_UP_TO = `coalesce(
+  (select max(room_index) from receipts where receipts.room_nid = memberships.room_nid and receipts.user_id = :userId
+    and receipts.thread_id = '' and receipts.receipt_type in ('m.read', 'm.read.private')), 0)`;
+
+/** The user's rooms with something that no unthreaded receipt of his has passed: others have nothing unread. */
+export const selectRoomsPerhapsUnread = defineStatement<{ userId: string }, { room_nid: number }>(
+  `select room_nid from memberships where user_id = :userId and membership = 'join' and (
+     exists (select 1 from unread_events u
+       where u.room_nid = memberships.room_nid and u.room_index > ${READ_UP_TO} and u.sender <> :userId)
+     or exists (select 1 from unread_exceptions x where x.room_nid = memberships.room_nid and x.user_id = :userId
+       and x.room_index > ${READ_UP_TO} and x.notifies = 1))`,
+);
+
 const OLDEST_KEPT = `(select room_index from unread_events where room_nid = :roomNid
   order by room_index desc limit 1 offset :kept)`;
 
