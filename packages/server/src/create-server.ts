@@ -15,6 +15,7 @@ import { roomHistoryRoutes } from './http/client-api/room-history.ts';
 import { roomStateRoutes } from './http/client-api/room-state.ts';
 import { roomWritingRoutes } from './http/client-api/room-writing.ts';
 import { serverInformationRoutes } from './http/client-api/server-information.ts';
+import { slidingSyncRoutes } from './http/client-api/sliding-sync.ts';
 import { syncRoutes } from './http/client-api/sync.ts';
 import { threadSubscriptionRoutes } from './http/client-api/thread-subscriptions.ts';
 import { toDeviceRoutes } from './http/client-api/to-device.ts';
@@ -164,6 +165,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...keyRoutes({ encryption, sync, databaseTag, current }),
     ...threadSubscriptionRoutes({ subscriptions: services.threadSubscriptions, databaseTag, current }),
     ...crossSigningRoutes({ accounts, rateLimits, encryption }),
+    ...slidingSyncRoutes(services.slidingSync),
     ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current }),
   ];
 }

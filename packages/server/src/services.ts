@@ -30,7 +30,9 @@ import { DueStickyEvents } from './services/sticky-events/due-sticky-events.ts';
 import { createStickyProjection } from './services/sticky-events/sticky-projection.ts';
 import { StickyRooms } from './services/sticky-events/sticky-rooms.ts';
 import { createStickySweeper } from './services/sticky-events/sticky-sweeper.ts';
-import { SyncService } from './services/sync/sync-service.ts';
+import { createSync, type Sync } from './services/sync/create-sync.ts';
+import type { SlidingSyncService } from './services/sync/sliding/sliding-sync-service.ts';
+import type { SyncService } from './services/sync/sync-service.ts';
 import { ThreadSubscriptions } from './services/thread-subscriptions/thread-subscriptions.ts';
 import { startFederationInbound } from './start-federation-inbound.ts';
 import type { RowSweeper } from './storage/row-sweeper.ts';
@@ -52,6 +54,7 @@ export interface Services {
   readonly threadSubscriptions: ThreadSubscriptions;
   readonly stickySweeper: RowSweeper;
   readonly sync: SyncService;
+  readonly slidingSync: SlidingSyncService;
   readonly resident: Resident;
   readonly federationInbound: FederationInbound;
   /** None where federation is switched off. */
@@ -101,7 +104,8 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await rooms.start();
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
-  const sync = composeSync(parts, { ...ground, ephemeral, encryption, sticky });
+  const { sync, sliding } = composeSync(parts, { ...ground, ephemeral, encryption, sticky });
+  sliding.start();
   const { profiles, users } = accounts;
   const { keys } = remoteServers;
   const pushDelivery = composePushDelivery(parts, ground);
@@ -123,6 +127,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     threadSubscriptions: new ThreadSubscriptions(storage, reading.history),
     stickySweeper,
     sync,
+    slidingSync: sliding,
     resident,
     federationInbound,
     federationSender: await startFederationSender(parts, { remoteServers, events, ephemeral }),
@@ -197,9 +202,9 @@ interface SyncSources extends Pick<Services, 'events' | 'memberships' | 'reading
   readonly sticky: DueStickyEvents;
 }
 
-function composeSync({ config, platform, storage }: ServiceParts, sources: SyncSources): SyncService {
+function composeSync({ config, platform, storage }: ServiceParts, sources: SyncSources): Sync {
   const { reading, push, ...others } = sources;
-  return new SyncService({
+  return createSync({
     ...others,
     platform,
     storage,
@@ -270,6 +275,7 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
  */
 export async function stopServices(services: Services): Promise<void> {
   services.sync.stop();
+  await services.slidingSync.stop();
   await services.federationInbound.stop();
   await services.federationSender?.stop();
   await services.pushDelivery.sender.stop();

@@ -31,9 +31,10 @@ describe('what the server says of itself', () => {
     const on = await (await start()).ok('GET', '/_matrix/client/versions');
     expect(on.versions).toEqual(expect.arrayContaining(['v1.1', 'v1.12', 'v1.17']));
     expect(on.versions).not.toContain('v1.18');
-    expect(on.unstable_features).toEqual({ 'org.matrix.msc4354': true });
+    expect(on.unstable_features).toMatchObject({ 'org.matrix.msc4354': true, 'org.matrix.simplified_msc3575': true });
     const off = await start({ config: { sticky_events: { enabled: false } } });
-    expect((await off.ok('GET', '/_matrix/client/versions')).unstable_features).toEqual({});
+    const { unstable_features } = await off.ok('GET', '/_matrix/client/versions');
+    expect(unstable_features).not.toHaveProperty(['org.matrix.msc4354']);
   });
 
   test.each([

@@ -28,7 +28,10 @@ export function serverInformationRoutes(config: Config, { users }: Pick<Accounts
 
 /** Only what is there: a client acts on each of these. */
 function unstableFeatures(config: Config): JsonObject {
-  return config.stickyEvents.enabled ? { 'org.matrix.msc4354': true } : {};
+  return {
+    ...(config.stickyEvents.enabled && { 'org.matrix.msc4354': true }),
+    'org.matrix.simplified_msc3575': true,
+  };
 }
 
 const OF_ADMINISTRATORS: JsonObject = { 'm.account_moderation': { lock: true, suspend: true } };

@@ -1,30 +1,17 @@
-import { LRUCache } from 'lru-cache';
 import { selectStateChanges } from '../../storage/queries/sync.ts';
-import type { StreamVector } from '../../storage/stream.ts';
 import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 import { readMemberChanges, wasJoinedBefore } from './member-changes.ts';
 import type { StateQuery } from './state-query.ts';
-import type { SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
 import type { SyncSources } from './sync-sources.ts';
-
-/** Members that were told and are remembered, over all devices and rooms. A forgotten one is told again. */
-const MAX_TOLD_MEMBERS = 500_000;
-/** The same for one room of one device. */
-const MAX_TOLD_MEMBERS_OF_ROOM = 5_000;
-
-/** By user: how far the answer went that told the member. A client that comes back from there has it for certain. */
-type Told = Map<string, number>;
+import { ToldMembers } from './told-members.ts';
 
 /**
  * Lazy loading of members: which member events a client needs to show what it gets, less what it was told before.
  * Specification: client-server API, "Lazy-loading room members".
  */
 export class LazyMembers {
-  readonly #told = new LRUCache<string, Told>({
-    maxSize: MAX_TOLD_MEMBERS,
-    sizeCalculation: (told) => told.size + 1,
-  });
+  readonly #told = new ToldMembers();
 
   /**
    * The member events of the timeline's senders, of the room's heroes and, at first sight of the room, of the user: as
@@ -33,30 +20,21 @@ export class LazyMembers {
   async membersFor(query: StateQuery, state: readonly RoomEvent[], sources: SyncSources): Promise<RoomEvent[]> {
     const { request, room, range, isWhole } = query;
     const key = toldKey(request, room);
-    const told: Told = (isWhole ? undefined : this.#told.get(key)) ?? new Map();
     const given = new Set<string>();
     for (const event of state) if (event.pdu.type === 'm.room.member') given.add(event.pdu.stateKey ?? '');
     const members: RoomEvent[] = [];
     for (const userId of [...wantedMembers(query), ...(await changedMembers(query, sources))]) {
       if (given.has(userId)) continue;
-      const wasTold = (told.get(userId) ?? Number.POSITIVE_INFINITY) <= reachOf(range.since);
-      if (wasTold && !isWhole && !request.filter.room.state.includeRedundantMembers) continue;
+      const isKnown = !isWhole && this.#told.has(key, userId, range.since);
+      if (isKnown && !request.filter.room.state.includeRedundantMembers) continue;
       given.add(userId);
       const member = await memberAt(query, userId, sources);
       if (member !== undefined) members.push(member);
     }
     const tellsNow = [...given, ...membersIn(query.timeline)];
-    if (isWhole || tellsNow.length > 0) this.#told.set(key, withTold(told, tellsNow, range));
+    this.#told.tell(key, tellsNow, { range, isAnew: isWhole });
     return members;
   }
-}
-
-function withTold(told: Told, userIds: readonly string[], range: SyncRange): Told {
-  const reach = reachOf(range.upTo);
-  const confirmed = reachOf(range.since);
-  for (const userId of userIds) if ((told.get(userId) ?? reach) > confirmed) told.set(userId, reach);
-  if (told.size > MAX_TOLD_MEMBERS_OF_ROOM) told.clear();
-  return told;
 }
 
 /** Whose member events the client needs. Who speaks for the first time by his own member event is told by that. */
@@ -103,13 +81,6 @@ async function memberAt(query: StateQuery, userId: string, sources: SyncSources)
   const next = changes.find((change) => change.type === 'm.room.member' && change.state_key === userId);
   const nid = next?.previous_nid ?? undefined;
   return nid === undefined ? undefined : (await sources.events.byNids([nid])).get(nid);
-}
-
-/** How far along a vector is. It only grows along a chain of tokens. */
-function reachOf(vector: StreamVector | undefined): number {
-  let reach = 0;
-  for (const position of vector?.values() ?? []) reach += position;
-  return reach;
 }
 
 /** None of the parts can hold a space but the device's ID, which is in the middle. */

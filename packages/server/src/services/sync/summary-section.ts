@@ -33,7 +33,7 @@ async function hasName(room: RoomRecord, sources: SyncSources): Promise<boolean>
 }
 
 /** Who is there or invited; if nobody else is, who was. */
-async function readHeroes(room: RoomRecord, userId: string, sources: SyncSources): Promise<string[]> {
+export async function readHeroes(room: RoomRecord, userId: string, sources: SyncSources): Promise<string[]> {
   for (const memberships of [
     ['join', 'invite'],
     ['leave', 'ban'],

@@ -31,6 +31,8 @@ export interface RoomNews {
   /** Who is there, or what the room is called. */
   readonly summary: boolean;
   readonly receipts: boolean;
+  /** Receipts of the user himself: what is unread may have changed. */
+  readonly ownReceipts: boolean;
   readonly typing: boolean;
 }
 
@@ -40,6 +42,7 @@ export const QUIET_ROOM: RoomNews = {
   isResolved: false,
   summary: false,
   receipts: false,
+  ownReceipts: false,
   typing: false,
 };
 
@@ -88,6 +91,7 @@ class NewsOfDevice implements SyncNews {
         return;
       case 'receipt':
         if (isReceiptSeenBy(change, this.#device.userId)) this.#room(change.roomId).receipts = true;
+        if (change.userId === this.#device.userId) this.#room(change.roomId).ownReceipts = true;
         return;
       case 'typing':
         this.#room(change.roomId).typing = true;

@@ -1,0 +1,243 @@
+import { selectRoomsRead } from '../../../storage/queries/sliding-sync.ts';
+import type { StreamVector } from '../../../storage/stream.ts';
+import { breathe } from '../../rooms/breathe.ts';
+import type { RoomEvent } from '../../rooms/room-event.ts';
+import type { Standpoint } from '../standpoint.ts';
+import { QUIET_ROOM, readNews, type SyncNews } from '../sync-news.ts';
+import { isNews } from '../sync-range.ts';
+import type { SyncSources } from '../sync-sources.ts';
+import type { ToldMembers } from '../told-members.ts';
+import type { UserRoom } from '../user-room.ts';
+import type { ConnectionDraft } from './connection-draft.ts';
+import type { ToldRoom } from './connection-state.ts';
+import { type ExtensionsAnswer, readExtensions } from './extensions/read-extensions.ts';
+import { readJoinedSlidingRoom } from './joined-sliding-room.ts';
+import { readLeftSlidingRoom, readStrippedSlidingRoom } from './other-sliding-rooms.ts';
+import { type RankedRooms, rankRooms } from './ranked-rooms.ts';
+import type { RoomActivity } from './room-activity.ts';
+import { type RoomConfig, RoomConfigs } from './room-config.ts';
+import type { KnownRoomLabels, RoomLabels } from './room-labels.ts';
+import { cutLists, type RoomList } from './room-lists.ts';
+import type { RoomAnswer, RoomQuery } from './room-query.ts';
+import type { KnownRoomTraits } from './room-traits.ts';
+import type { SlidingRequest } from './sliding-request.ts';
+import type { SpaceChildren } from './space-children.ts';
+
+/** Rooms read before other requests get their turn. */
+const ROOMS_PER_TURN = 20;
+
+/** What answers of sliding sync are made from, beside what all of sync reads. */
+export interface SlidingKnowledge {
+  readonly activity: RoomActivity;
+  readonly traits: KnownRoomTraits;
+  readonly labels: KnownRoomLabels;
+  readonly spaces: SpaceChildren;
+  readonly members: ToldMembers;
+}
+
+export interface SlidingAnswerInput extends Standpoint {
+  readonly request: SlidingRequest;
+  /** Names the connection, for what is remembered of it in memory alone. */
+  readonly connectionKey: string;
+  /** What the client was told, which becomes what it is told by this answer. */
+  readonly draft: ConnectionDraft;
+}
+
+export interface SlidingAnswer {
+  readonly upTo: StreamVector;
+  /** By name of the list. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** By room ID. */
+  readonly rooms: ReadonlyMap<string, RoomAnswer>;
+  readonly extensions: ExtensionsAnswer;
+  /** There is nothing in it: a request that waits goes on waiting. */
+  readonly isEmpty: boolean;
+}
+
+/** Reads everything that the answer tells, and notes in the draft what the client then knows. */
+export async function buildSlidingAnswer(
+  input: SlidingAnswerInput,
+  knowledge: SlidingKnowledge,
+  sources: SyncSources,
+): Promise<SlidingAnswer> {
+  const { request, range, draft, rooms } = input;
+  const { userId } = request;
+  const news = readNews(sources.storage.stream, range, request);
+  const labels = await knowledge.labels.of(userId);
+  const ranked = await rankRooms(rooms, { userId, draft, activity: knowledge.activity }, sources);
+  const lists = await cutLists(request.lists, ranked.rooms, { labels, sources: knowledge });
+  const subscriptions = subscribedRooms(draft, ranked.rooms);
+  const configs = combine(request, { lists, subscriptions, draft });
+  const toldUpTo = extensionsToldUpTo(draft, range.since);
+  leaveWindows(draft, configs, range.since);
+  const answers = await readRooms({ ...input, news, labels, ranked, configs }, knowledge, sources);
+  const extensions = await readExtensions(
+    {
+      ...{ userId, deviceId: request.deviceId, extensions: request.extensions },
+      ...{ range, news, rooms, lists, subscriptions, toldUpTo },
+      answered: new Map([...answers.values()].map(({ nid, answer }) => [nid, answeredRoom(answer)])),
+    },
+    sources,
+  );
+  const isOwnChange = news?.memberships.some((change) => change.userId === userId) === true;
+  return {
+    upTo: range.upTo,
+    counts: new Map([...lists].map(([name, { matching }]) => [name, matching.length])),
+    rooms: new Map([...answers].map(([roomId, { answer }]) => [roomId, answer])),
+    extensions,
+    isEmpty: answers.size === 0 && extensions.isEmpty && !isOwnChange,
+  };
+}
+
+function answeredRoom({ isInitial, timeline }: RoomAnswer): { isInitial: boolean; timeline: readonly RoomEvent[] } {
+  return { isInitial, timeline: timeline ?? [] };
+}
+
+/** Rooms that the user may not see are passed over. */
+function subscribedRooms(draft: ConnectionDraft, rooms: readonly UserRoom[]): readonly UserRoom[] {
+  const { subscriptions } = draft;
+  return subscriptions.size === 0 ? [] : rooms.filter(({ room }) => subscriptions.has(room.roomId));
+}
+
+/** By room, in the order of the lists: what is to be told of it. */
+function combine(
+  { lists: rules }: SlidingRequest,
+  parts: { lists: ReadonlyMap<string, RoomList>; subscriptions: readonly UserRoom[]; draft: ConnectionDraft },
+): ReadonlyMap<number, { readonly userRoom: UserRoom; readonly config: RoomConfig }> {
+  const configs = new RoomConfigs();
+  const rooms = new Map<number, UserRoom>();
+  for (const userRoom of parts.subscriptions) {
+    const rule = parts.draft.subscriptions.get(userRoom.room.roomId);
+    if (rule === undefined) continue;
+    rooms.set(userRoom.room.nid, userRoom);
+    configs.add(userRoom.room.nid, rule);
+  }
+  for (const [name, { window }] of parts.lists) {
+    const rule = rules.get(name);
+    for (const userRoom of rule === undefined ? [] : window) {
+      rooms.set(userRoom.room.nid, userRoom);
+      if (rule !== undefined) configs.add(userRoom.room.nid, rule);
+    }
+  }
+  const combined = new Map<number, { userRoom: UserRoom; config: RoomConfig }>();
+  for (const [nid, config] of configs.all()) {
+    const userRoom = rooms.get(nid);
+    if (userRoom !== undefined) combined.set(nid, { userRoom, config });
+  }
+  return combined;
+}
+
+/** By room nid; what an older generation of extensions told counts no longer. */
+function extensionsToldUpTo(draft: ConnectionDraft, since: StreamVector | undefined): Map<number, StreamVector> {
+  const told = new Map<number, StreamVector>();
+  for (const [nid, { upTo, generation }] of draft.rooms()) {
+    const reach = upTo ?? since;
+    if (generation === draft.generation && reach !== undefined) told.set(nid, reach);
+  }
+  return told;
+}
+
+/** Rooms that are in no window any more stay told up to where they were when they left it. */
+function leaveWindows(
+  draft: ConnectionDraft,
+  configs: ReadonlyMap<number, unknown>,
+  since: StreamVector | undefined,
+): void {
+  const gone: [number, ToldRoom][] = [];
+  for (const [nid, told] of draft.rooms()) if (told.upTo === undefined && !configs.has(nid)) gone.push([nid, told]);
+  for (const [nid, told] of gone) draft.tell(nid, { ...told, upTo: since });
+}
+
+interface RoomsInput extends SlidingAnswerInput {
+  readonly news: SyncNews | undefined;
+  readonly labels: RoomLabels;
+  readonly ranked: RankedRooms;
+  readonly configs: ReadonlyMap<number, { readonly userRoom: UserRoom; readonly config: RoomConfig }>;
+}
+
+/** By room ID; rooms with nothing to tell are left out. */
+async function readRooms(
+  input: RoomsInput,
+  knowledge: SlidingKnowledge,
+  sources: SyncSources,
+): Promise<Map<string, { readonly nid: number; readonly answer: RoomAnswer }>> {
+  const answers = new Map<string, { nid: number; answer: RoomAnswer }>();
+  const read = await roomsReadMeanwhile(input, sources);
+  let sinceBreath = 0;
+  for (const { userRoom, config } of input.configs.values()) {
+    const { room } = userRoom;
+    const query = roomQuery(input, { userRoom, config, isRead: read.has(room.nid) });
+    if (isQuiet(query, input.draft)) continue;
+    const answer = await readRoom(query, knowledge.members, sources);
+    if (answer !== undefined) {
+      note(input.draft, query, answer);
+      const isSomething = answer.properties.length > 0;
+      if (isSomething) answers.set(room.roomId, { nid: room.nid, answer });
+    } else if (query.told !== undefined) {
+      note(input.draft, query, { told: query.told });
+    }
+    sinceBreath += 1;
+    if (sinceBreath % ROOMS_PER_TURN === 0) await breathe(sources.platform.timers);
+  }
+  return answers;
+}
+
+function roomQuery(
+  { request, range, draft, news, labels, ranked, connectionKey }: RoomsInput,
+  { userRoom, config, isRead }: { userRoom: UserRoom; config: RoomConfig; isRead: boolean },
+): RoomQuery {
+  const { room } = userRoom;
+  const told = draft.told(room.nid);
+  const isLive = told !== undefined && told.upTo === undefined;
+  const roomNews = isLive && news !== undefined ? (news.rooms.get(room.roomId) ?? QUIET_ROOM) : undefined;
+  return {
+    ...userRoom,
+    ...{ request, range, told, config },
+    since: told === undefined ? undefined : (told.upTo ?? range.since),
+    news: roomNews,
+    // Who comes back to a room after a while is told what is unread there.
+    isRead: isRead || roomNews?.ownReceipts === true || (told !== undefined && !isLive),
+    activity: ranked.activity.get(room.nid) ?? { last: 0, bump: 0 },
+    isDirect: labels.direct.has(room.roomId),
+    membersKey: `${connectionKey} ${room.nid}`,
+  };
+}
+
+/** Nothing happened in a room that the client knows up to its `pos`, and nothing more of it is wanted. */
+function isQuiet({ told, news, membership, range, config, isDirect }: RoomQuery, draft: ConnectionDraft): boolean {
+  if (news !== QUIET_ROOM || told === undefined || isNews(range, membership)) return false;
+  if (told.isDirect !== isDirect || told.generation !== draft.generation) return false;
+  return told.isStripped || coversConfig(told, config);
+}
+
+function coversConfig(told: ToldRoom, config: RoomConfig): boolean {
+  if (config.timelineLimit > told.timelineLimit) return false;
+  return told.stateRules === config.stateRules || config.stateRules.every((rule) => told.stateRules.includes(rule));
+}
+
+/** After a gap nothing says in which rooms the user has read: those of the windows are asked for together. */
+async function roomsReadMeanwhile(
+  { request, range, news, draft, configs }: RoomsInput,
+  sources: SyncSources,
+): Promise<ReadonlySet<number>> {
+  const read = new Set<number>();
+  if (news !== undefined || range.since === undefined) return read;
+  const roomNids = [...configs.keys()].filter((nid) => draft.told(nid) !== undefined);
+  for (const stretch of range.ranges) {
+    const rows = await sources.storage.read(selectRoomsRead, { roomNids, userId: request.userId, ...stretch });
+    for (const row of rows) read.add(row.room_nid);
+  }
+  return read;
+}
+
+async function readRoom(query: RoomQuery, members: ToldMembers, sources: SyncSources): Promise<RoomAnswer | undefined> {
+  const { membership } = query.membership;
+  if (membership === 'join') return readJoinedSlidingRoom(query, members, sources);
+  if (membership === 'invite' || membership === 'knock') return readStrippedSlidingRoom(query, sources);
+  return readLeftSlidingRoom(query, sources);
+}
+
+function note(draft: ConnectionDraft, { room, isDirect }: RoomQuery, { told }: Pick<RoomAnswer, 'told'>): void {
+  if (told === undefined) draft.forget(room.nid);
+  else draft.tell(room.nid, { ...told, upTo: undefined, isDirect, generation: draft.generation });
+}

@@ -1,0 +1,46 @@
+import { inTurns } from '../../rooms/breathe.ts';
+import type { RoomEvent } from '../../rooms/room-event.ts';
+import type { SyncSources } from '../sync-sources.ts';
+import type { SlidingAnswer } from './build-sliding-answer.ts';
+import type { RoomAnswer } from './room-query.ts';
+import type { SlidingRequest } from './sliding-request.ts';
+
+/** The body of an answer, as JSON text. */
+export async function slidingAnswerText(
+  { counts, rooms, extensions }: Pick<SlidingAnswer, 'counts' | 'rooms' | 'extensions'>,
+  { pos, request }: { pos: string; request: SlidingRequest },
+  sources: SyncSources,
+): Promise<string> {
+  const lists = [...counts].map(([name, count]) => `${JSON.stringify(name)}:{"count":${count}}`);
+  const roomTexts: string[] = [];
+  for (const [roomId, room] of rooms) {
+    roomTexts.push(`${JSON.stringify(roomId)}:${await roomText(room, request, sources)}`);
+  }
+  const extensionTexts = [...extensions.texts].map(([name, text]) => `${JSON.stringify(name)}:${text}`);
+  const txnId = request.txnId === undefined ? '' : `"txn_id":${JSON.stringify(request.txnId)},`;
+  const parts = `"lists":{${lists}},"rooms":{${roomTexts}},"extensions":{${extensionTexts}}`;
+  return `{"pos":${JSON.stringify(pos)},${txnId}${parts}}`;
+}
+
+async function roomText(
+  { properties, state, timeline }: RoomAnswer,
+  request: SlidingRequest,
+  sources: SyncSources,
+): Promise<string> {
+  const events = [...state, ...(timeline ?? [])];
+  const texts = await eventTexts(events, request, sources);
+  const parts = [...properties];
+  if (state.length > 0) parts.push(`"required_state":[${texts.slice(0, state.length)}]`);
+  if (timeline !== undefined) parts.push(`"timeline":[${texts.slice(state.length)}]`);
+  return `{${parts}}`;
+}
+
+function eventTexts(
+  events: readonly RoomEvent[],
+  { userId, deviceId }: SlidingRequest,
+  sources: SyncSources,
+): Promise<readonly string[]> {
+  return inTurns(sources.platform.timers, events, (part) =>
+    sources.rooms.present(part, { userId, deviceId, withRoomId: false }),
+  );
+}
