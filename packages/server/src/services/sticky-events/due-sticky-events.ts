@@ -14,9 +14,17 @@ import type { StickyRooms } from './sticky-rooms.ts';
  */
 const MAX_STRETCHES = 10;
 
+export interface StickyRoomOfUser {
+  readonly room: RoomRecord;
+  /** Where the user's present join began: all that became due before ranks there (`sticky-cursor.ts`). */
+  readonly joinedPosition: number;
+  /** Nothing that became due up to here is wanted, whatever the cursor says. */
+  readonly dueAfter?: number;
+}
+
 export interface StickyQuery {
-  /** The joined rooms whose sticky events are wanted, with where the user's present join of each began. */
-  readonly rooms: readonly { readonly room: RoomRecord; readonly joinedPosition: number }[];
+  /** The joined rooms whose sticky events are wanted. */
+  readonly rooms: readonly StickyRoomOfUser[];
   readonly writer: number;
   /** The position of the token that the client came with; 0 when it has none. */
   readonly since: number;
@@ -62,6 +70,11 @@ export class DueStickyEvents {
     this.#reads = new MomentaryReads(storage.stream);
   }
 
+  /** Whether this room may have anything that became due after this position; told from memory. */
+  hasDueAfter(roomNid: number, writer: number, position: number): boolean {
+    return this.#rooms.hasDueAfter(roomNid, writer, position);
+  }
+
   async page(query: StickyQuery): Promise<StickyPage> {
     const delivered = await this.#deliveredAhead(query);
     let passed = query.cursor.passed;
@@ -99,8 +112,8 @@ export class DueStickyEvents {
   /** The first `limit` + 1 due events above the rank, over all rooms. */
   async #read(query: StickyQuery, passed: StickyRank): Promise<Ranked[]> {
     const found: Ranked[] = [];
-    for (const { room, joinedPosition } of query.rooms) {
-      const after = dueAfter(passed, joinedPosition);
+    for (const { room, joinedPosition, dueAfter: bound = 0 } of query.rooms) {
+      const after = Math.max(bound, dueAfter(passed, joinedPosition));
       if (!this.#rooms.hasDueAfter(room.nid, query.writer, after)) continue;
       for (const row of await this.#readRoom(room, after, query)) {
         const rank = rankFor(row.position, joinedPosition);

@@ -1,6 +1,6 @@
 import type { RoomEvent } from '../rooms/room-event.ts';
-import { stickyEndOf } from '../rooms/sticky-end.ts';
 import { STICKY_START, type StickyCursor, stickyCursorAt } from '../sticky-events/sticky-cursor.ts';
+import { readDueSticky, stickyAmong } from './due-sticky.ts';
 import type { JoinedRoom } from './joined-room.ts';
 import type { SyncRange } from './sync-range.ts';
 import type { SyncRequest } from './sync-request.ts';
@@ -31,37 +31,31 @@ export interface StickySectionQuery {
 /** The unexpired sticky events that are due to this client (C1 to C6), at the same token as the timelines. */
 export async function readStickySection(query: StickySectionQuery, sources: SyncSources): Promise<StickySection> {
   const { request, range, joined, answered } = query;
-  const { settings, platform, accountData } = sources;
-  const nowMs = platform.clock.nowMs();
-  const inTimeline = new Map<number, number>();
-  for (const event of answered.flatMap((room) => room.timeline)) {
-    if (event.place !== undefined && (stickyEndOf(event) ?? 0) > nowMs) inTimeline.set(event.place.position, event.nid);
-  }
+  const nowMs = sources.platform.clock.nowMs();
+  const inTimeline = stickyAmong(
+    answered.flatMap((room) => room.timeline),
+    nowMs,
+  );
   const rooms = joined.map(({ room, membership }) => ({ room, joinedPosition: membership.joinedPosition ?? 0 }));
-  const ignoredUsers = await accountData.ignoredUsers(request.userId);
   const found = new Map<number, RoomEvent[]>();
   let cursor: StickyCursor | undefined;
   for (const [writer, upTo] of range.upTo) {
-    const page = await sources.sticky.page({
-      rooms,
-      writer,
-      since: request.since?.vector.get(writer) ?? 0,
-      cursor: cursorOf(request, writer),
-      upTo,
-      limit: settings.stickyEventsPerSync,
-      nowMs,
-      inTimeline: new Set(inTimeline.keys()),
-      ignoredUsers,
-    });
+    const page = await readDueSticky(
+      {
+        userId: request.userId,
+        rooms,
+        writer,
+        since: request.since?.vector.get(writer) ?? 0,
+        cursor: cursorOf(request, writer),
+        upTo,
+        limit: sources.settings.stickyEventsPerSync,
+        nowMs,
+        inTimeline: new Set(inTimeline.keys()),
+      },
+      sources,
+    );
     cursor = page.cursor ?? cursor;
-    const events = await sources.events.byNids(page.events.map(({ eventNid }) => eventNid));
-    for (const { eventNid, room } of page.events) {
-      const event = events.get(eventNid);
-      if (event === undefined) throw new Error(`Sticky event ${eventNid} has no event`);
-      const inRoom = found.get(room.nid);
-      if (inRoom === undefined) found.set(room.nid, [event]);
-      else inRoom.push(event);
-    }
+    for (const [roomNid, events] of page.events) found.set(roomNid, [...(found.get(roomNid) ?? []), ...events]);
   }
   return shortened({ events: found, cursor, postponed: new Set() }, inTimeline);
 }

@@ -1,6 +1,7 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { StreamVector } from '../../storage/stream.ts';
 import type { StickyCursor } from '../sticky-events/sticky-cursor.ts';
+import { base36, joinAscending, parseBase36, sumUp } from './base36.ts';
 
 /**
  * What `next_batch`, `prev_batch`, `from`, `to` and `at` are made of: opaque to clients, the same for all endpoints.
@@ -93,13 +94,8 @@ export function parseTimelineToken(text: string, databaseTag: string): number | 
 }
 
 function formatCursor({ passed, delivered }: StickyCursor): string {
-  let previous = 0;
-  const differences = delivered.map((position) => {
-    const difference = position - previous;
-    previous = position;
-    return base36(difference);
-  });
-  return [base36(passed.effective), base36(passed.due), ...differences].join('.');
+  const ahead = delivered.length === 0 ? '' : `.${joinAscending(delivered)}`;
+  return `${base36(passed.effective)}.${base36(passed.due)}${ahead}`;
 }
 
 function parseVector(text: string): StreamVector | undefined {
@@ -115,22 +111,6 @@ function parseVector(text: string): StreamVector | undefined {
 function parseCursor(text: string): StickyCursor | undefined {
   const [effective, due, ...differences] = text.split('.').map(parseBase36);
   if (effective === undefined || due === undefined || differences.length > MAX_DELIVERED_AHEAD) return undefined;
-  const delivered: number[] = [];
-  let previous = 0;
-  for (const difference of differences) {
-    if (difference === undefined) return undefined;
-    previous += difference;
-    delivered.push(previous);
-  }
-  return { passed: { effective, due }, delivered };
-}
-
-function base36(value: number): string {
-  return value.toString(36);
-}
-
-function parseBase36(text: string): number | undefined {
-  if (!/^[0-9a-z]{1,11}$/.test(text)) return undefined;
-  const value = Number.parseInt(text, 36);
-  return Number.isSafeInteger(value) ? value : undefined;
+  const delivered = sumUp(differences);
+  return delivered && { passed: { effective, due }, delivered };
 }
