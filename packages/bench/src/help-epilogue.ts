@@ -9,6 +9,9 @@ Scenarios:
                first, the median and the last client that has it; the median of --rounds rounds, and the worst.
   sticky-page  --sticky-events unexpired sticky events lie in one room, and 1,000 in another. Initial /sync of a user
                of that room alone, --requests times: p50 and p99 of the page.
+  sliding      a user in --user-rooms rooms asks for the first 20 of them by sliding sync on a new connection,
+               --requests times, and as often after something was said in one of the rooms: p50 and p99 of both.
+  initial-sync the same user asks for everything by /sync, 30 times: p50 and p99.
   federation-send      one server with a room, and one user in it on each of --servers others. --rate events a second
                for --duration: time from when an event was to be sent until the client of the last server has it.
   federation-catch-up  a server is away while --missed-events sticky events are sent on another one. From its return

@@ -15,6 +15,7 @@ export interface Options {
   readonly rounds: number;
   readonly stickyEvents: number;
   readonly requests: number;
+  readonly userRooms: number;
   readonly servers: number;
   readonly rate: number;
   readonly missedEvents: number;

@@ -31,6 +31,7 @@ interface Parsed {
   readonly rounds: number;
   readonly stickyEvents: number;
   readonly requests: number;
+  readonly userRooms: number;
   readonly servers: number;
   readonly rate: number;
   readonly missedEvents: number;
@@ -68,6 +69,7 @@ export function readOptions(args: readonly string[], output: TextOutput): Option
     rounds: parsed.rounds,
     stickyEvents: parsed.stickyEvents,
     requests: parsed.requests,
+    userRooms: parsed.userRooms,
     servers: parsed.servers,
     rate: parsed.rate,
     missedEvents: parsed.missedEvents,
@@ -98,7 +100,8 @@ function createCommand(): Command {
     .option('--clients <count>', 'waiting clients of sync-fanout', readCount, 1_000)
     .option('--rounds <count>', 'events of sync-fanout, one after the other', readCount, 20)
     .option('--sticky-events <count>', 'unexpired sticky events of sticky-page', readCount, 100_000)
-    .option('--requests <count>', 'pages asked for by sticky-page', readCount, 300)
+    .option('--requests <count>', 'asked by sticky-page, and each part of sliding', readCount, 300)
+    .addOption(countOption('--user-rooms <count>', 'that the user of sliding and initial-sync is in', 1_000))
     .addOption(countOption('--servers <count>', 'that get the events of federation-send', 20))
     .addOption(countOption('--rate <count>', 'events a second of federation-send', 200))
     .addOption(countOption('--missed-events <count>', 'sticky events that federation-catch-up waits for', 10_000))

@@ -15,9 +15,11 @@ import { tableOf } from './report/table.ts';
 import { measureFederationCatchUp } from './scenarios/federation-catch-up.ts';
 import { measureFederationJoin } from './scenarios/federation-join.ts';
 import { measureFederationSend } from './scenarios/federation-send.ts';
+import { measureInitialSync } from './scenarios/initial-sync.ts';
 import { measureMemoryAfterLoad, measureMemoryAtRest } from './scenarios/memory.ts';
 import type { ScenarioName } from './scenarios/scenario-name.ts';
 import { measureSend } from './scenarios/send.ts';
+import { measureSliding } from './scenarios/sliding.ts';
 import { measureStickyPage } from './scenarios/sticky-page.ts';
 import { measureSyncFanout } from './scenarios/sync-fanout.ts';
 import type { Child } from './targets/start-child.ts';
@@ -33,6 +35,8 @@ const SCENARIOS: Readonly<Record<ScenarioName, (context: BenchContext) => Promis
   send: measureSend,
   'sync-fanout': measureSyncFanout,
   'sticky-page': measureStickyPage,
+  sliding: measureSliding,
+  'initial-sync': measureInitialSync,
   'federation-send': measureFederationSend,
   'federation-catch-up': measureFederationCatchUp,
   'federation-join': measureFederationJoin,

@@ -11,6 +11,7 @@ import { registerUser } from './register-user.ts';
 const MAX_REGISTERING = 8;
 
 const STICKY_FEATURE = 'org.matrix.msc4354';
+const SLIDING_SYNC_FEATURE = 'org.matrix.simplified_msc3575';
 
 export interface RunDetails {
   /** Makes the names of users differ from those of any run before. */
@@ -23,13 +24,15 @@ export interface RunDetails {
 export class Homeserver {
   readonly subject: Subject;
   readonly hasStickyEvents: boolean;
+  readonly hasSlidingSync: boolean;
   readonly #details: RunDetails;
   #userCount = 0;
 
-  private constructor(subject: Subject, details: RunDetails, hasStickyEvents: boolean) {
+  private constructor(subject: Subject, details: RunDetails, features: Readonly<Record<string, unknown>>) {
     this.subject = subject;
     this.#details = details;
-    this.hasStickyEvents = hasStickyEvents;
+    this.hasStickyEvents = features[STICKY_FEATURE] === true;
+    this.hasSlidingSync = features[SLIDING_SYNC_FEATURE] === true;
   }
 
   /** Asks for its versions. Throws UsageFault when nothing answers there, or something that is no homeserver. */
@@ -41,7 +44,7 @@ export class Homeserver {
       const response = await send(connection, request);
       if (response.status !== 200) throw new UsageFault(`${origin} answers ${response.status} to ${request.path}`);
       const features = readJson(response).unstable_features as Record<string, unknown> | undefined;
-      return new Homeserver(subject, details, features?.[STICKY_FEATURE] === true);
+      return new Homeserver(subject, details, features ?? {});
     } catch (error) {
       throw new UsageFault(`No homeserver answers at ${origin}: ${(error as Error).message}`);
     } finally {

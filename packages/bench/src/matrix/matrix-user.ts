@@ -4,6 +4,7 @@ import { call, textOf } from './call.ts';
 
 const STICKY_PARAMETER = 'org.matrix.msc4354.sticky_duration_ms';
 const CLIENT = '/_matrix/client/v3';
+export const SLIDING_SYNC_PATH = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync';
 
 export interface SyncRequest {
   readonly filterId: string;
@@ -45,6 +46,13 @@ export class MatrixUser {
     const from = since === undefined ? '' : `&since=${encodeURIComponent(since)}`;
     const path = `${CLIENT}/sync?filter=${encodeURIComponent(filterId)}&timeout=${timeoutMs}${from}`;
     return this.connection.request({ method: 'GET', path });
+  }
+
+  /** Like `sync`, raw. */
+  slidingSync(body: object, { pos, timeoutMs }: { pos?: string; timeoutMs: number }): Promise<HttpResponse> {
+    const from = pos === undefined ? '' : `&pos=${encodeURIComponent(pos)}`;
+    const path = `${SLIDING_SYNC_PATH}?timeout=${timeoutMs}${from}`;
+    return this.connection.request({ method: 'POST', path, body: JSON.stringify(body) });
   }
 
   /** For set-up and single events; `send` of the load writes its requests itself. */

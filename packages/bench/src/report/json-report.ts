@@ -8,13 +8,13 @@ const FORMAT_VERSION = 1;
 
 /** The figures, with what one must know to compare them with those of another day. */
 export function jsonReport(report: Report, subjects: readonly Subject[], options: Options): string {
-  const { durationMs, warmUpMs, rooms, clients, rounds, stickyEvents, requests } = options;
+  const { durationMs, warmUpMs, rooms, clients, rounds, stickyEvents, requests, userRooms } = options;
   const value = {
     format_version: FORMAT_VERSION,
     measured_at: new Date().toISOString(),
     machine: { cpu: cpus()[0]?.model, cores: availableParallelism(), memory_bytes: totalmem() },
     node: process.version,
-    options: { durationMs, warmUpMs, rooms, clients, rounds, stickyEvents, requests },
+    options: { durationMs, warmUpMs, rooms, clients, rounds, stickyEvents, requests, userRooms },
     subjects: subjects.map(({ name, kind, url }) => ({ name, kind, url: url.href })),
     measurements: report.measurements.map(({ scenario, name, unit, values }) => ({
       scenario,

@@ -3,6 +3,8 @@ export const SCENARIO_NAMES = [
   'send',
   'sync-fanout',
   'sticky-page',
+  'sliding',
+  'initial-sync',
   'federation-send',
   'federation-catch-up',
   'federation-join',
