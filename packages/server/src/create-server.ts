@@ -5,6 +5,7 @@ import { examineFromWithin } from './command-line/server-examination.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
 import { crossSigningRoutes } from './http/client-api/cross-signing.ts';
+import { keyBackupRoutes } from './http/client-api/key-backup.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
 import { mediaRoutes } from './http/client-api/media.ts';
 import { pushRulesRoutes } from './http/client-api/push-rules.ts';
@@ -164,6 +165,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...mediaRoutes({ media: services.media, rateLimits, config }),
     ...keyRoutes({ encryption, sync, databaseTag, current }),
     ...threadSubscriptionRoutes({ subscriptions: services.threadSubscriptions, databaseTag, current }),
+    ...keyBackupRoutes({ encryption }),
     ...crossSigningRoutes({ accounts, rateLimits, encryption }),
     ...slidingSyncRoutes(services.slidingSync),
     ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current }),

@@ -41,7 +41,7 @@ export function thumbnailName({ contentType }: Thumbnail): string {
   return `thumbnail.${contentType.slice(contentType.indexOf('/') + 1)}`;
 }
 
-export async function contentOf(blobStore: BlobStore, blob: BlobName): Promise<StreamedBytes> {
+export async function contentOf(blobStore: BlobStore, blob: BlobName): Promise<StreamedBytes<number>> {
   const stored = await blobStore.get(blob);
   if (stored === undefined) throw new Error(`The blob ${blob} is missing`);
   return new StreamedBytes(stored.sizeBytes, () => stored.read());

@@ -268,7 +268,7 @@ function send(request: FastifyRequest, reply: FastifyReply, result: HandlerResul
   reply.code(result.status).headers(result.headers);
   if (result.body instanceof StreamedBytes) {
     const { sizeBytes, read } = result.body;
-    reply.header('content-length', sizeBytes);
+    if (sizeBytes !== undefined) reply.header('content-length', sizeBytes);
     return reply.send(Readable.from(request.method === 'HEAD' ? [] : read(), { objectMode: false }));
   }
   return typeof result.body === 'string' || result.body instanceof Uint8Array

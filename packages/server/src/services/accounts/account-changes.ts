@@ -1,6 +1,8 @@
 import { localpartOf, type UserId } from '@limpet/protocol/identifiers';
 import { deleteAllAccountData } from '../../storage/queries/account-data.ts';
+import { deleteAllSigningKeys, deleteUserSignatures } from '../../storage/queries/cross-signing.ts';
 import { deleteFilters } from '../../storage/queries/filters.ts';
+import { updateAllBackupsDeleted } from '../../storage/queries/key-backups.ts';
 import { deleteProfile } from '../../storage/queries/profiles.ts';
 import { updateDeactivated, updateErased, updatePassword } from '../../storage/queries/users.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
@@ -67,6 +69,9 @@ export class AccountChanges {
       transaction.run(updateDeactivated, { userId });
       transaction.run(deleteAllAccountData, { userId });
       transaction.run(deleteFilters, { userId });
+      transaction.run(updateAllBackupsDeleted, { userId });
+      transaction.run(deleteAllSigningKeys, { userId });
+      transaction.run(deleteUserSignatures, { signerId: userId });
       if (options.erase) {
         transaction.run(deleteProfile, { userId });
         transaction.run(updateErased, { userId });

@@ -6,11 +6,13 @@ import type { Storage } from '../../storage/storage.ts';
 import type { StreamRange } from '../../storage/stream.ts';
 import type { EduHandlers } from '../remote-servers/edu-handler.ts';
 import type { RemoteServers } from '../remote-servers/remote-servers.ts';
+import { BackupKeys } from './backup-keys.ts';
 import { DeviceKeys } from './device-keys.ts';
 import { DeviceListAnnouncer } from './device-list-announcer.ts';
 import { DeviceListEdus } from './device-list-edus.ts';
 import { DeviceListResync } from './device-list-resync.ts';
 import type { DeviceAddress, EncryptionReader, KeyCounts } from './encryption-reader.ts';
+import { KeyBackups } from './key-backups.ts';
 import { KeyClaims } from './key-claims.ts';
 import { KeyCountsCache } from './key-counts.ts';
 import { KeyQueries } from './key-queries.ts';
@@ -44,6 +46,8 @@ export class Encryption implements EncryptionReader {
   readonly deviceKeys: DeviceKeys;
   readonly signingKeys: SigningKeys;
   readonly keySignatures: KeySignatures;
+  readonly keyBackups: KeyBackups;
+  readonly backupKeys: BackupKeys;
   readonly keyQueries: KeyQueries;
   readonly keyClaims: KeyClaims;
   /** What other servers say of devices. */
@@ -89,6 +93,8 @@ export class Encryption implements EncryptionReader {
     const { deviceKeys, signingKeys } = this;
     const queried = { deviceKeys, signingKeys, signatures: this.#signatures, lists, shared };
     this.keyQueries = new KeyQueries({ platform, remote, serverName, ...queried });
+    this.keyBackups = new KeyBackups({ storage, platform });
+    this.backupKeys = new BackupKeys(storage, this.keyBackups);
     this.keySignatures = new KeySignatures({ storage, signingKeys, queries: this.keyQueries });
     const edus = new DeviceListEdus({ storage, lists, shared, onHeardFrom: (name) => this.#resync.wake(name) });
     this.eduHandlers = {
@@ -134,6 +140,7 @@ export class Encryption implements EncryptionReader {
 
   async start(): Promise<void> {
     this.#received.start();
+    this.keyBackups.start();
     this.#parted.start();
     await this.#resync.start();
     await this.#announcer.start();
@@ -145,6 +152,7 @@ export class Encryption implements EncryptionReader {
     await this.#parted.stop();
     await this.#resync.stop();
     await this.#received.stop();
+    await this.keyBackups.stop();
     await this.#queue.settled();
   }
 }

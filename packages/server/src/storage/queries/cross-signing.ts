@@ -36,6 +36,10 @@ export const deleteSigningKeys = defineStatement<{ userId: string; usages: reado
   'delete from cross_signing_keys where user_id = :userId and usage in (:...usages)',
 );
 
+export const deleteAllSigningKeys = defineStatement<{ userId: string }>(
+  'delete from cross_signing_keys where user_id = :userId',
+);
+
 /** Changes nothing where the key is not as it was known: to be run with `expect`. */
 export const updateSigningKey = defineStatement<{ userId: string; usage: Usage; known: string; json: string }>(
   `update cross_signing_keys set json = :json
