@@ -4,15 +4,18 @@ import { type AdminCommands, createAdminCommands } from './command-line/admin-co
 import { examineFromWithin } from './command-line/server-examination.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
+import { bridgeRoutes } from './http/client-api/bridges.ts';
 import { crossSigningRoutes } from './http/client-api/cross-signing.ts';
 import { keyBackupRoutes } from './http/client-api/key-backup.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
 import { mediaRoutes } from './http/client-api/media.ts';
+import { olderEventRoutes } from './http/client-api/older-events.ts';
 import { pushRulesRoutes } from './http/client-api/push-rules.ts';
 import { pusherRoutes } from './http/client-api/pushers.ts';
 import { receiptRoutes } from './http/client-api/receipts.ts';
 import { relationRoutes } from './http/client-api/relations.ts';
 import { roomHistoryRoutes } from './http/client-api/room-history.ts';
+import { roomLookUpRoutes } from './http/client-api/room-look-ups.ts';
 import { roomStateRoutes } from './http/client-api/room-state.ts';
 import { roomWritingRoutes } from './http/client-api/room-writing.ts';
 import { serverInformationRoutes } from './http/client-api/server-information.ts';
@@ -20,6 +23,7 @@ import { slidingSyncRoutes } from './http/client-api/sliding-sync.ts';
 import { syncRoutes } from './http/client-api/sync.ts';
 import { threadSubscriptionRoutes } from './http/client-api/thread-subscriptions.ts';
 import { toDeviceRoutes } from './http/client-api/to-device.ts';
+import { turnServerRoutes } from './http/client-api/turn-server.ts';
 import { typingRoutes } from './http/client-api/typing.ts';
 import { createHttpApp, type TlsFiles } from './http/create-http-app.ts';
 import { backfillRoutes } from './http/federation-api/backfill.ts';
@@ -40,6 +44,7 @@ import { createOpenRequests } from './http/open-requests.ts';
 import { createRateLimits, type RateLimitOptions, type RateLimits } from './http/rate-limits.ts';
 import type { Route } from './http/route.ts';
 import type { Platform } from './platform/platform.ts';
+import { OlderSync } from './services/sync/older-sync.ts';
 import { composeServices, type ServiceParts, type Services, stopServices } from './services.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -154,8 +159,12 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...serverInformationRoutes(config, accounts),
     ...allAccountRoutes({ accounts, rateLimits, serverName: config.serverName }),
     ...roomWritingRoutes({ rooms, rateLimits, stickyEvents: config.stickyEvents }),
+    ...roomLookUpRoutes({ discovery: services.discovery, rooms, rateLimits }),
+    ...bridgeRoutes(),
+    ...turnServerRoutes({ turn: config.turn, clock: parts.platform.clock }),
     ...roomHistoryRoutes({ reading, storage }),
     ...relationRoutes({ reading, storage }),
+    ...olderEventRoutes({ olderSync: new OlderSync({ sync, databaseTag, current }), rooms, reading, storage }),
     ...roomStateRoutes({ reading, storage }),
     ...pushRulesRoutes({ rules: services.pushRules }),
     ...pusherRoutes(services.pushDelivery),

@@ -5,6 +5,7 @@ import { type Actions, EXIT_USAGE, runProgram } from './command-line/create-prog
 import { createFederationActions } from './command-line/federation-actions.ts';
 import { createKeyActions } from './command-line/key-actions.ts';
 import { readCertificateAuthorities, readConfigFile, readTlsFiles } from './command-line/read-config-file.ts';
+import { createReportActions } from './command-line/report-actions.ts';
 import { createUserActions } from './command-line/user-actions.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config.ts';
@@ -69,6 +70,7 @@ const actions: Actions = {
   },
   ...createUserActions({ terminal, random: nodeRandom, withCommands }),
   ...createFederationActions({ terminal, nowMs: () => nodeClock.nowMs(), withCommands }),
+  ...createReportActions({ terminal, withCommands }),
   ...createKeyActions({
     terminal,
     platform: { clock: nodeClock, random: nodeRandom },

@@ -8,6 +8,7 @@ import type { Platform } from './platform/platform.ts';
 import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
 import type { TokenLifetimes } from './services/accounts/token-lifetimes.ts';
+import { createDiscovery, type Discovery } from './services/discovery/discovery.ts';
 import { Encryption } from './services/encryption/encryption.ts';
 import { Ephemeral } from './services/ephemeral/ephemeral.ts';
 import type { FederationInbound } from './services/federation-inbound/federation-inbound.ts';
@@ -46,6 +47,7 @@ export interface Services {
   readonly memberships: Memberships;
   readonly rooms: RoomsService;
   readonly reading: RoomReading;
+  readonly discovery: Discovery;
   readonly ephemeral: Ephemeral;
   readonly encryption: Encryption;
   readonly media: Media;
@@ -119,6 +121,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     memberships,
     rooms,
     reading,
+    discovery: createDiscovery({ ...parts, ...ground, serverName }),
     ephemeral,
     encryption,
     media,
@@ -189,6 +192,7 @@ function composeReading({ config, platform, storage }: ServiceParts, sources: Re
     ...others,
     storage,
     clock: platform.clock,
+    serverName: config.serverName,
     accountData: accounts.accountData,
     older: rooms.older,
     relatedRooms: rooms.relatedRooms,

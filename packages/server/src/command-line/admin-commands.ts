@@ -5,6 +5,7 @@ import type { Accounts } from '../services/accounts/accounts.ts';
 import type { User } from '../services/accounts/users.ts';
 import type { FederationSender } from '../services/federation-sender/federation-sender.ts';
 import type { DestinationStatus } from '../services/federation-sender/federation-status.ts';
+import type { Report, Reports } from '../services/rooms/reports.ts';
 import type { ServerExamination } from './server-examination.ts';
 
 /**
@@ -30,6 +31,8 @@ export interface AdminCommands {
   }): Promise<{ destinations: DestinationStatus[]; leftOut: number }>;
   /** Tries a server now that is waited for. `wasBehind`: there was something to try. */
   retryDestination(parameters: { destination: string }): Promise<{ destination: string; wasBehind: boolean }>;
+  /** What users reported, the newest first. */
+  listReports(parameters: Record<string, never>): Promise<{ reports: Report[] }>;
   /** What the doctor can only see from within. */
   examine(parameters: Record<string, never>): Promise<ServerExamination>;
 }
@@ -39,10 +42,11 @@ export type ListedUser = Omit<User, 'passwordHash'>;
 export interface AdministeredServices {
   readonly accounts: Pick<Accounts, 'users' | 'registration' | 'accountChanges' | 'moderation'>;
   readonly federationSender: Pick<FederationSender, 'status' | 'retry'> | undefined;
+  readonly rooms: { readonly reports: Pick<Reports, 'list'> };
 }
 
 export function createAdminCommands(
-  { accounts, federationSender }: AdministeredServices,
+  { accounts, federationSender, rooms }: AdministeredServices,
   examine: () => Promise<ServerExamination>,
 ): AdminCommands {
   const { users, registration, accountChanges, moderation } = accounts;
@@ -101,6 +105,9 @@ export function createAdminCommands(
     },
     async retryDestination({ destination }) {
       return { destination, wasBehind: await sender().retry(otherServer(destination)) };
+    },
+    async listReports() {
+      return { reports: await rooms.reports.list() };
     },
     examine,
   };

@@ -47,6 +47,7 @@ export function remoteAdminCommands(call: (request: string) => Promise<string>):
     restrictUser: (parameters) => ask('restrictUser', parameters),
     federationStatus: (parameters) => ask('federationStatus', parameters),
     retryDestination: (parameters) => ask('retryDestination', parameters),
+    listReports: (parameters) => ask('listReports', parameters),
     examine: (parameters) => ask('examine', parameters),
   };
 }
@@ -104,6 +105,8 @@ async function run(commands: AdminCommands, command: string, parameters: object)
     case 'federationStatus':
       // Through JSON, which leaves out what is undefined.
       return JSON.parse(JSON.stringify(await commands.federationStatus(checkStatus(parameters))));
+    case 'listReports':
+      return JSON.parse(JSON.stringify(await commands.listReports({})));
     case 'retryDestination':
       return commands.retryDestination(checkRetry(parameters));
     default:

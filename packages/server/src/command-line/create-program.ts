@@ -2,10 +2,11 @@ import { Command, CommanderError } from 'commander';
 import type { DoctorActions } from './doctor/doctor-actions.ts';
 import type { FederationActions } from './federation-actions.ts';
 import type { KeyActions } from './key-actions.ts';
+import type { ReportActions } from './report-actions.ts';
 import type { UserActions } from './user-actions.ts';
 
 /** What the commands do. Each gives the exit status. */
-export interface Actions extends UserActions, KeyActions, DoctorActions, FederationActions {
+export interface Actions extends UserActions, KeyActions, DoctorActions, FederationActions, ReportActions {
   serve(options: { config?: string }): Promise<number>;
   configExample(): Promise<number>;
   configDocument(): Promise<number>;
@@ -40,6 +41,7 @@ export async function runProgram(args: readonly string[], version: string, actio
   addKey(program.command('key').description('change the key that the server signs with'), run, actions);
   addDoctor(program, run, actions);
   addFederation(program.command('federation').description('see what waits for other servers'), run, actions);
+  addReport(program.command('report').description('see what users reported'), run, actions);
   addConfig(program.command('config').description('show and check configurations'), run, actions);
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -161,6 +163,16 @@ function addFederation(federation: Command, run: Run, actions: Actions): void {
     .option('--json', 'the outcome as a JSON object')
     .addHelpText('after', '\nExample:\n  limpet federation retry matrix.org')
     .action(run((destination, options) => actions.retryDestination(destination, options)));
+}
+
+function addReport(report: Command, run: Run, actions: Actions): void {
+  report
+    .command('list')
+    .description('show what users reported, the newest first')
+    .option(...CONFIG_OPTION)
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', '\nExample:\n  limpet report list')
+    .action(run((options) => actions.listReports(options)));
 }
 
 function addConfig(config: Command, run: Run, actions: Actions): void {

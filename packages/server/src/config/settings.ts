@@ -243,6 +243,43 @@ export const SETTINGS = {
     },
     { description: 'Notifications that go to push gateways.' },
   ),
+  turn: section(
+    {
+      uris: list(text({ description: 'A TURN server.' }), {
+        description: 'TURN servers that clients are told of, for calls between two.',
+        default: [],
+        example: ['turn:turn.example.org?transport=udp'],
+      }),
+      shared_secret: optional(
+        text({ description: 'The secret that the TURN servers share with this one (`static-auth-secret` of coturn).' }),
+      ),
+      lifetime_seconds: integer({
+        description: 'How long what a client is told is good for.',
+        minimum: 60,
+        maximum: 604_800,
+        default: 86_400,
+      }),
+    },
+    { description: 'TURN servers, which carry calls between two clients that cannot reach each other.' },
+  ),
+  support: section(
+    {
+      admin_matrix_id: optional(
+        text({ description: 'User ID of who runs the server.', example: '@admin:example.org' }),
+      ),
+      admin_email_address: optional(
+        text({ description: 'E-mail address of who runs the server.', example: 'admin@example.org' }),
+      ),
+      security_matrix_id: optional(
+        text({ description: 'User ID of who takes reports of weaknesses.', example: '@security:example.org' }),
+      ),
+      security_email_address: optional(
+        text({ description: 'E-mail address of who takes reports of weaknesses.', example: 'security@example.org' }),
+      ),
+      page: optional(url(['https', 'http'], { description: 'A page with help.', example: 'https://example.org/help' })),
+    },
+    { description: 'Told to everybody who asks, at `/.well-known/matrix/support`.' },
+  ),
   rate_limits: section(
     {
       enabled: flag({

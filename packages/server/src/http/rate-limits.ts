@@ -31,6 +31,10 @@ export const RATE_LIMITS = {
   invite: { burst: 50, perSecond: 0.5 },
   /** New rooms: a user. */
   createRoom: { burst: 20, perSecond: 0.2 },
+  /** Reports to the administrators: a user. */
+  report: { burst: 20, perSecond: 0.02 },
+  /** Searches of people and of other servers' directories: a user. */
+  lookUp: { burst: 50, perSecond: 2 },
   /** Uploads, and media IDs for them: a user. */
   upload: { burst: 50, perSecond: 1 },
   /** Media of other servers that are not here yet: a user, or an address where nobody is logged in. */

@@ -41,6 +41,7 @@ export async function createTestRoomReading(options: TestRoomReadingOptions = {}
   const reading = createRoomReading({
     storage,
     clock,
+    serverName: 'localhost',
     events: rooms.events,
     state: rooms.state,
     memberships: rooms.memberships,

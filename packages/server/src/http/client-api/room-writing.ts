@@ -1,8 +1,10 @@
 import type { Route } from '../route.ts';
+import { reportingRoutes } from './reporting.ts';
 import { roomCreationRoutes } from './room-creation.ts';
 import { roomDirectoryRoutes } from './room-directory.ts';
 import { roomMembershipRoutes } from './room-membership.ts';
 import { roomSendingRoutes } from './room-sending.ts';
+import { roomUpgradeRoutes } from './room-upgrade.ts';
 import type { RoomWritingServices } from './room-writing-services.ts';
 
 /** Every endpoint that changes a room, and those of aliases and the directory. */
@@ -12,5 +14,7 @@ export function roomWritingRoutes(services: RoomWritingServices): Route[] {
     ...roomMembershipRoutes(services),
     ...roomSendingRoutes(services),
     ...roomDirectoryRoutes(services),
+    ...roomUpgradeRoutes(services),
+    ...reportingRoutes(services),
   ];
 }

@@ -1,7 +1,12 @@
 import { getCapabilities } from '@limpet/protocol/endpoints/client/capabilities';
 import { getVersions } from '@limpet/protocol/endpoints/client/versions';
-import { getWellKnownClient } from '@limpet/protocol/endpoints/client/well-known';
+import {
+  getWellKnownClient,
+  getWellKnownPolicyServer,
+  getWellKnownSupport,
+} from '@limpet/protocol/endpoints/client/well-known';
 import type { JsonObject } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
 import { DEFAULT_ROOM_VERSION_ID, ROOM_VERSION_IDS } from '@limpet/protocol/room-version';
 import type { Config } from '../../config.ts';
 import type { Accounts } from '../../services/accounts/accounts.ts';
@@ -23,7 +28,32 @@ export function serverInformationRoutes(config: Config, { users }: Pick<Accounts
       const isAdmin = (await users.find(requester.userId))?.isAdmin === true;
       return { capabilities: isAdmin ? { ...CAPABILITIES, ...OF_ADMINISTRATORS } : CAPABILITIES };
     }),
+    route(getWellKnownSupport, () => supportOf(config)),
+    route(getWellKnownPolicyServer, () => {
+      throw new MatrixError('M_NOT_FOUND', 'This server is no policy server.');
+    }),
   ];
+}
+
+/** Specification: client-server API, `GET /.well-known/matrix/support`. Throws M_NOT_FOUND where nobody is named. */
+function supportOf({ support }: Config): JsonObject {
+  const answer: JsonObject = {};
+  const contacts = [
+    presentContact('m.role.admin', support.adminMatrixId, support.adminEmailAddress),
+    presentContact('m.role.security', support.securityMatrixId, support.securityEmailAddress),
+  ].filter((contact) => contact !== undefined);
+  if (contacts.length > 0) answer.contacts = contacts;
+  if (support.page !== undefined) answer.support_page = support.page;
+  if (Object.keys(answer).length > 0) return answer;
+  throw new MatrixError('M_NOT_FOUND', 'Nobody is named who looks after this server.');
+}
+
+function presentContact(role: string, matrixId: string | undefined, emailAddress: string | undefined) {
+  if (matrixId === undefined && emailAddress === undefined) return undefined;
+  const contact: JsonObject = { role };
+  if (matrixId !== undefined) contact.matrix_id = matrixId;
+  if (emailAddress !== undefined) contact.email_address = emailAddress;
+  return contact;
 }
 
 /** Only what is there: a client acts on each of these. */

@@ -11,14 +11,14 @@ export function publicRoomRoutes({ publicRooms, spaces }: Pick<Resident, 'public
     route(getPublicRooms, async ({ query }) => {
       if (asksForBridges(query)) return NOTHING;
       const { limit, since } = query;
-      return publicRooms.page({ limit, since, searchTerm: undefined, roomTypes: undefined });
+      return publicRooms.page({ limit, since, searchTerm: undefined, roomTypes: undefined }, 'servers');
     }),
 
     route(queryPublicRooms, async ({ body }) => {
       if (asksForBridges(body)) return NOTHING;
       const { limit, since, filter } = body;
       const searchTerm = filter?.generic_search_term ?? undefined;
-      return publicRooms.page({ limit, since, searchTerm, roomTypes: filter?.room_types ?? undefined });
+      return publicRooms.page({ limit, since, searchTerm, roomTypes: filter?.room_types ?? undefined }, 'servers');
     }),
 
     route(getHierarchy, ({ path, query, requester }) =>

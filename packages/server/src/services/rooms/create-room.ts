@@ -8,6 +8,7 @@ import {
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import { DEFAULT_ROOM_VERSION_ID, findRoomVersion, type RoomVersion } from '@limpet/protocol/room-version';
 import type { Platform } from '../../platform/platform.ts';
+import type { Random } from '../../platform/random.ts';
 import { ExpectationFailed } from '../../storage/storage.ts';
 import type { MemberProfile } from '../accounts/profiles.ts';
 import { ALIAS_EXPECTATION, type Aliases } from './aliases.ts';
@@ -125,9 +126,13 @@ async function aliasOf({ roomAliasName }: CreateRoomRequest, parts: RoomCreation
 
 function makeCreateEvent(plan: RoomPlan, { maker, platform, serverName }: RoomCreationParts): MadeEvent {
   const { version } = plan;
-  const opaque = Buffer.from(platform.random.bytes(ROOM_ID_BYTES)).toString('base64url');
-  const roomId = version.roomIdIsCreateHash ? undefined : `!${opaque}:${serverName}`;
+  const roomId = version.roomIdIsCreateHash ? undefined : newRoomId(platform.random, serverName);
   return maker.make(createEventOf(plan), { roomId, version, state: new Map(), previous: [] });
+}
+
+/** Of room versions where it is not the hash of the create event. */
+export function newRoomId(random: Random, serverName: string): string {
+  return `!${Buffer.from(random.bytes(ROOM_ID_BYTES)).toString('base64url')}:${serverName}`;
 }
 
 function aliasTaken(alias: string | undefined): MatrixError {

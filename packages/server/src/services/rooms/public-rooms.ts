@@ -48,10 +48,13 @@ export class PublicRooms {
     this.#parts = parts;
   }
 
-  /** A `PublicRoomsResponse`. Throws M_INVALID_PARAM for a token that is none. */
-  async page(query: PublicRoomsQuery): Promise<JsonObject> {
+  /**
+   * A `PublicRoomsResponse`. Other servers are not told of rooms that their users cannot take part in. Throws
+   * M_INVALID_PARAM for a token that is none.
+   */
+  async page(query: PublicRoomsQuery, readers: 'servers' | 'users'): Promise<JsonObject> {
     const edge = query.since === undefined ? undefined : parseEdge(query.since);
-    const found = await this.#find(query);
+    const found = await this.#find(query, readers);
     const limit = Math.min(query.limit || MAX_ROOMS_PER_PAGE, MAX_ROOMS_PER_PAGE);
     const start = startOf(found, edge, limit);
     const rooms = found.slice(
@@ -69,7 +72,7 @@ export class PublicRooms {
     return answer;
   }
 
-  async #find({ searchTerm, roomTypes }: PublicRoomsQuery): Promise<readonly Listed[]> {
+  async #find({ searchTerm, roomTypes }: PublicRoomsQuery, readers: 'servers' | 'users'): Promise<readonly Listed[]> {
     const { storage, timers, events, memberships, summaries } = this.#parts;
     const rows = await storage.read(selectListedRooms, { limit: MAX_LISTED_ROOMS });
     const rooms = [...(await events.rooms(rows.map((row) => row.room_nid))).values()];
@@ -77,7 +80,9 @@ export class PublicRooms {
     const listed = await inTurns(timers, rooms, async (part) => {
       const found: Listed[] = [];
       for (const room of part) {
-        if (!matches(await summaries.of(room))) continue;
+        const summary = await summaries.of(room);
+        if (readers === 'servers' && !summary.isFederated) continue;
+        if (!matches(summary)) continue;
         found.push({ room, joined: (await memberships.counts(room)).joined });
       }
       return found;
@@ -88,9 +93,9 @@ export class PublicRooms {
 
 function matcherOf(searchTerm: string | undefined, roomTypes: PublicRoomsQuery['roomTypes']) {
   const term = searchTerm?.toLowerCase() ?? '';
-  return ({ isFederated, isResident, name, topic, canonicalAlias, roomType }: RoomSummary): boolean => {
+  return ({ isResident, name, topic, canonicalAlias, roomType }: RoomSummary): boolean => {
     // Nobody gets in by way of a server that is not in the room.
-    if (!isFederated || !isResident) return false;
+    if (!isResident) return false;
     if (roomTypes !== undefined && !roomTypes.includes(roomType ?? null)) return false;
     return term === '' || [name, topic, canonicalAlias].some((text) => text?.toLowerCase().includes(term));
   };

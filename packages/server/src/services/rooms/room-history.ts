@@ -113,6 +113,12 @@ export class RoomHistory {
     return seen;
   }
 
+  /** Specification: `GET /events/{eventId}`. Throws M_NOT_FOUND for what may not be seen, too. */
+  async eventAnywhere(eventId: string, userId: string): Promise<RoomEvent> {
+    const event = (await this.#parts.events.byIds([eventId])).get(eventId);
+    return this.event(event?.room.roomId ?? '', eventId, userId);
+  }
+
   /** Specification: `GET /rooms/{roomId}/context/{eventId}`. The event must be one that `event` gave. */
   async context(
     access: RoomAccess,

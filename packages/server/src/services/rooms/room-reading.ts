@@ -15,6 +15,7 @@ import { RoomHistory } from './room-history.ts';
 import type { RoomReader } from './room-reader.ts';
 import type { RoomStateReader } from './room-state.ts';
 import { RoomStateViews } from './room-state-views.ts';
+import { RoomSummaries } from './room-summaries.ts';
 import { RoomViews } from './room-views.ts';
 import { ServerSight } from './server-sight.ts';
 import type { TimelineReader } from './timeline.ts';
@@ -24,6 +25,7 @@ import { UsersOfServers } from './users-of-servers.ts';
 export interface RoomReadingParts {
   readonly storage: Storage;
   readonly clock: Clock;
+  readonly serverName: string;
   readonly events: EventStore;
   readonly state: RoomStateReader;
   readonly memberships: MembershipReader;
@@ -44,6 +46,7 @@ export interface RoomReading {
   readonly states: RoomStateViews;
   readonly serverSight: ServerSight;
   readonly usersOfServers: UsersOfServers;
+  readonly summaries: RoomSummaries;
 }
 
 export function createRoomReading(parts: RoomReadingParts): RoomReading {
@@ -64,5 +67,6 @@ export function createRoomReading(parts: RoomReadingParts): RoomReading {
     states: new RoomStateViews({ ...parts, timeline, history: past, sight }),
     serverSight: new ServerSight({ ...parts, history: past, usersOfServers, stickyEnabled: parts.sticky.isEnabled }),
     usersOfServers,
+    summaries: new RoomSummaries({ ...parts, usersOfServers }),
   };
 }

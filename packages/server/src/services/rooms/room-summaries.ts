@@ -21,6 +21,8 @@ export interface RoomSummary {
   readonly avatarUrl: string | undefined;
   readonly joinRule: string;
   readonly roomType: string | undefined;
+  /** The algorithm, where the room is encrypted. */
+  readonly encryption: string | undefined;
   readonly isWorldReadable: boolean;
   readonly guestsMayJoin: boolean;
   /** False where users of other servers than its creator's may not take part. */
@@ -40,6 +42,7 @@ const SUMMARY_TYPES = [
   'm.room.join_rules',
   'm.room.history_visibility',
   'm.room.guest_access',
+  'm.room.encryption',
 ];
 
 interface RoomSummariesParts {
@@ -88,11 +91,26 @@ export class RoomSummaries {
     return this.#parts.usersOfServers.isAnyJoined(room, this.#parts.serverName);
   }
 
-  /** The summary as answers have it. */
-  async present(summary: RoomSummary): Promise<JsonObject> {
+  /**
+   * The summary with what only previews and spaces tell.
+   * Specification: client-server API, `GET /room_summary/{roomIdOrAlias}`; server-server API, "Spaces".
+   */
+  async presentWhole(summary: RoomSummary): Promise<JsonObject> {
     const { joined } = await this.#parts.memberships.counts(summary.room);
-    return presentSummary(summary, joined);
+    const { allowedRoomIds, encryption, room } = summary;
+    const whole: JsonObject = { ...presentSummary(summary, joined), room_version: room.version.id };
+    if (allowedRoomIds.length > 0) whole.allowed_room_ids = [...allowedRoomIds];
+    if (encryption !== undefined) whole.encryption = encryption;
+    return whole;
   }
+}
+
+/** What anybody may join, or ask to. */
+const OPEN_JOIN_RULES: ReadonlySet<string> = new Set(['public', 'knock', 'knock_restricted']);
+
+/** Whether anybody may know of the room: may read it, join it or ask to. */
+export function isOpen({ isWorldReadable, joinRule }: Pick<RoomSummary, 'isWorldReadable' | 'joinRule'>): boolean {
+  return isWorldReadable || OPEN_JOIN_RULES.has(joinRule);
 }
 
 /** A `PublishedRoomsChunk`. Specification: client-server API, "Published room directory". */
@@ -124,6 +142,7 @@ function summarize(room: RoomRecord, state: ReadonlyMap<string, Pdu>): Omit<Room
     avatarUrl: text(value('m.room.avatar', 'url')),
     joinRule,
     roomType: text(value('m.room.create', 'type')),
+    encryption: text(value('m.room.encryption', 'algorithm')),
     isWorldReadable: historyVisibilityOf(stateEvent(state, 'm.room.history_visibility', '')) === 'world_readable',
     guestsMayJoin: value('m.room.guest_access', 'guest_access') === 'can_join',
     isFederated: value('m.room.create', 'm.federate') !== false,

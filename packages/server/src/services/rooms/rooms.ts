@@ -21,6 +21,7 @@ import { Receiver, type ReceivingLimits } from './receiving/receiver.ts';
 import { RelatedRooms } from './relations/related-rooms.ts';
 import { createRelationProjection } from './relations/relation-projection.ts';
 import { RelationRules } from './relations/relation-rules.ts';
+import { Reports } from './reports.ts';
 import { RestrictedJoins } from './restricted-joins.ts';
 import { RoomDirectory } from './room-directory.ts';
 import type { RoomReceiver } from './room-receiver.ts';
@@ -32,6 +33,7 @@ import { SentTransactions } from './sent-transactions.ts';
 import { SlotTable } from './slot-table.ts';
 import type { StateStore } from './state-store.ts';
 import { createTransactionSweeper } from './transaction-sweeper.ts';
+import { type UpgradeRequest, upgradeRoom } from './upgrade-room.ts';
 
 export interface RoomsParts {
   readonly storage: Storage;
@@ -74,11 +76,15 @@ export interface RoomsService {
   readonly relatedRooms: RelatedRooms;
   /** Whether events are welcome in rooms that have a policy server. */
   readonly policy: PolicyServers;
+  /** What users report to the administrators. */
+  readonly reports: Reports;
   /** Goes on with what was kept back, and begins to forget old transaction IDs, until `stop`. */
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Makes a room; its ID. Errors: see `create-room.ts`. */
   createRoom(request: CreateRoomRequest): Promise<string>;
+  /** Replaces a room by one of another version; its ID. Errors: see `upgrade-room.ts`. */
+  upgradeRoom(request: UpgradeRequest): Promise<string>;
 }
 
 export function createRoomsService(parts: RoomsParts): RoomsService {
@@ -126,6 +132,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     elsewhere,
     joining,
     policy,
+    reports: new Reports(parts),
     roomServers,
     relatedRooms,
     older: new Backfill({ ...parts, receiver, roomServers }),
@@ -138,5 +145,6 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
       await sweeper.stop();
     },
     createRoom: (request) => createRoom(request, creation),
+    upgradeRoom: (request) => upgradeRoom(request, { ...parts, writer, maker, sending }),
   };
 }

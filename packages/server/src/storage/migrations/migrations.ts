@@ -13,7 +13,7 @@ import { pushers } from './0012-pushers.ts';
 import { crossSigning } from './0013-cross-signing.ts';
 import { accountStanding } from './0014-account-standing.ts';
 import { threadSubscriptions } from './0015-thread-subscriptions.ts';
-import { roomLookUps } from './0016-room-look-ups.ts';
+import { reports } from './0016-reports.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step from nothing to today, in order. The server takes the missing ones at start, each in a transaction. */
@@ -33,5 +33,5 @@ export const MIGRATIONS: readonly Migration[] = [
   crossSigning,
   accountStanding,
   threadSubscriptions,
-  roomLookUps,
+  reports,
 ];

@@ -24,3 +24,8 @@ export const insertAlias = defineStatement<{ alias: string; roomId: string; crea
 export const deleteAlias = defineStatement<{ alias: string; roomId: string }>(
   'delete from room_aliases where alias = :alias and room_id = :roomId',
 );
+
+/** All aliases of a room that was replaced lead to the new one. */
+export const moveAliases = defineStatement<{ from: string; to: string }>(
+  'update room_aliases set room_id = :to where room_id = :from',
+);

@@ -12,7 +12,6 @@ import { PublicRooms } from '../../rooms/public-rooms.ts';
 import type { RoomReading } from '../../rooms/room-reading.ts';
 import { RoomServers } from '../../rooms/room-servers.ts';
 import type { RoomStateReader } from '../../rooms/room-state.ts';
-import { RoomSummaries } from '../../rooms/room-summaries.ts';
 import type { RoomsService } from '../../rooms/rooms.ts';
 import { withPolicy } from '../../rooms/with-policy.ts';
 import { GraphWalks } from './graph-walks.ts';
@@ -59,9 +58,8 @@ export interface Resident {
 export function createResident(parts: ResidentParts): Resident {
   const { serverName, signingKey, keys, storage, events, state, memberships, rooms, reading } = parts;
   const { clock, timers } = parts.platform;
-  const { serverSight: sight, usersOfServers } = reading;
+  const { serverSight: sight, usersOfServers, summaries } = reading;
   const gate = new RoomGate({ events, state, sight });
-  const summaries = new RoomSummaries({ storage, serverName, state, memberships, usersOfServers });
   const newcomers = new Newcomers({ events, memberships, summaries });
   const texts = new EventTexts(storage, timers);
   const authChains = new AuthChains(storage, timers);
