@@ -253,3 +253,28 @@ test('threads are counted apart in unread_thread_notifications, as the bundle co
   expect(answer.unread_thread_notifications).toEqual({ [root]: { notification_count: 2, highlight_count: 0 } });
   expect(await story.bundled(bob, room, root)).toMatchObject({ 'm.thread': { count: 2 } });
 });
+
+test('filters by what relates to an event, under the names of today and of MSC3440', async () => {
+  const [first, second] = [await story.say(alice, room, 'first'), await story.say(alice, room, 'second')];
+  await story.react(bob, room, first, '👍');
+  await story.inThread(alice, room, first);
+  await story.inThread(alice, room, second);
+  const found = async (filter: JsonObject) => {
+    const query = `dir=b&limit=50&filter=${encodeURIComponent(JSON.stringify(filter))}`;
+    const { chunk } = await story.do(bob, 'GET', `/rooms/${encodeURIComponent(room)}/messages?${query}`);
+    return (chunk as JsonObject[]).map((event) => event.event_id);
+  };
+  expect(await found({ related_by_rel_types: ['m.thread'] })).toEqual([second, first]);
+  expect(await found({ 'io.element.relation_types': ['m.thread'] })).toEqual([second, first]);
+  expect(await found({ related_by_rel_types: ['m.annotation', 'm.x'] })).toEqual([first]);
+  expect(await found({ related_by_senders: [bob.userId] })).toEqual([first]);
+  expect(await found({ 'io.element.relation_senders': [alice.userId] })).toEqual([second, first]);
+  expect(await found({ related_by_senders: [bob.userId], related_by_rel_types: ['m.thread'] })).toEqual([]);
+  expect(await found({ related_by_rel_types: [] })).toEqual([]);
+  expect(await found({ related_by_rel_types: ['m.thread'], senders: [bob.userId] })).toEqual([]);
+  const filter = { room: { timeline: { related_by_rel_types: ['m.thread'] } } };
+  expect((await story.client(bob, filter).sync()).timelineIds(room)).toEqual([first, second]);
+  const wrong = encodeURIComponent(JSON.stringify({ related_by_senders: ['bob'] }));
+  const refused = await story.ask(bob, 'GET', `/rooms/${encodeURIComponent(room)}/messages?dir=b&filter=${wrong}`);
+  expect(refused.body.errcode).toBe('M_BAD_JSON');
+});

@@ -39,6 +39,8 @@ export interface RoomEventFilter extends SectionFilter {
   readonly lazyLoadMembers: boolean;
   readonly includeRedundantMembers: boolean;
   readonly unreadThreadNotifications: boolean;
+  readonly relatedBySenders: readonly string[] | undefined;
+  readonly relatedByRelTypes: readonly string[] | undefined;
 }
 
 export interface RoomFilter {
@@ -100,6 +102,9 @@ function roomEventFilter(fields: FilterFields): RoomEventFilter {
     lazyLoadMembers: fields.flag('lazy_load_members') ?? false,
     includeRedundantMembers: fields.flag('include_redundant_members') ?? false,
     unreadThreadNotifications: fields.flag('unread_thread_notifications') ?? false,
+    // The second name is that of MSC3440 before it was accepted.
+    relatedBySenders: fields.userIds('related_by_senders') ?? fields.userIds('io.element.relation_senders'),
+    relatedByRelTypes: fields.strings('related_by_rel_types') ?? fields.strings('io.element.relation_types'),
   });
 }
 

@@ -4,7 +4,7 @@ import type { EventFilter } from './event-filter.ts';
 
 /**
  * Whether a filter lets this event through, in time linear in its patterns. What the database is asked for a timeline
- * (`timeline-query.ts`) is a part of this. Specification: client-server API, "Filtering".
+ * (`timeline-query.ts`) is a part of this, but for what relates to it. Specification: client-server API, "Filtering".
  */
 export function eventFilterMatches(filter: EventFilter, pdu: Pick<Pdu, 'type' | 'sender' | 'content'>): boolean {
   const { types, notTypes, senders, notSenders, containsUrl } = filter;
@@ -21,7 +21,9 @@ export function hasUrl(event: Pick<Pdu, 'content'>): boolean {
 }
 
 /** Whether the filter lets everything through. */
-export function isOpenFilter({ types, notTypes, senders, notSenders, containsUrl }: EventFilter): boolean {
+export function isOpenFilter(filter: EventFilter): boolean {
+  const { types, notTypes, senders, notSenders, containsUrl } = filter;
+  if (filter.relatedBySenders !== undefined || filter.relatedByRelTypes !== undefined) return false;
   const isAllowingAny = types === undefined && senders === undefined && containsUrl === undefined;
   return isAllowingAny && notTypes.length === 0 && notSenders.length === 0;
 }

@@ -9,4 +9,10 @@ export interface EventFilter {
   readonly senders: readonly string[] | undefined;
   readonly notSenders: readonly string[];
   readonly containsUrl: boolean | undefined;
+  /**
+   * Only events to which another one relates, by one of these senders, with one of these `rel_type`s. The database
+   * alone knows: only what reads timelines looks at these.
+   */
+  readonly relatedBySenders?: readonly string[] | undefined;
+  readonly relatedByRelTypes?: readonly string[] | undefined;
 }

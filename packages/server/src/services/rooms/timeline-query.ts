@@ -41,6 +41,9 @@ function conditionsOf(events: Events, filter: EventFilter): Condition[] {
   if (senders !== undefined) conditions.push(isIn(events, 'sender', senders));
   if (notSenders.length > 0) conditions.push(events.not(isIn(events, 'sender', notSenders)));
   if (containsUrl !== undefined) conditions.push(events('has_url', '=', containsUrl ? 1 : 0));
+  if (filter.relatedBySenders !== undefined || filter.relatedByRelTypes !== undefined) {
+    conditions.push(isRelatedTo(events, filter));
+  }
   return conditions;
 }
 
@@ -81,6 +84,31 @@ function typeBegins(events: Events, text: string): Condition {
     text,
   );
 }
+
+/** Whether there is an event that relates to this one so. */
+function isRelatedTo(events: Events, { relatedBySenders, relatedByRelTypes }: EventFilter): Condition {
+  let relations = events
+    .selectFrom('event_relations')
+    .select('event_relations.event_nid')
+    .whereRef('event_relations.room_nid', '=', 'events.room_nid')
+    .whereRef('event_relations.parent_id', '=', 'events.event_id');
+  if (relatedByRelTypes !== undefined) {
+    relations = relations.where('event_relations.rel_type', 'in', askable(relatedByRelTypes));
+  }
+  if (relatedBySenders !== undefined) {
+    relations = relations.where('event_relations.sender', 'in', askable(relatedBySenders));
+  }
+  return events.exists(relations);
+}
+
+/** What can be asked for; an empty list asks for what there is not. */
+function askable(texts: readonly string[]): string[] {
+  const wellFormed = texts.filter((text) => text.isWellFormed());
+  return wellFormed.length === 0 ? [NO_TEXT] : wellFormed;
+}
+
+/** No sender and no `rel_type` that is kept. */
+const NO_TEXT = ' '.repeat(1_000);
 
 /** Broken Unicode is in no row, and no database can be asked for it. */
 function isIn(events: Events, column: 'type' | 'sender', texts: readonly string[]): Condition {

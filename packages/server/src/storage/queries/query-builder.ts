@@ -14,6 +14,13 @@ import type { EventRow } from './events.ts';
 /** The tables that are asked by queries put together at run time. */
 export interface QueryTables {
   events: EventRow;
+  event_relations: {
+    event_nid: number;
+    room_nid: number;
+    parent_id: string;
+    rel_type: string;
+    sender: string;
+  };
 }
 
 /**
