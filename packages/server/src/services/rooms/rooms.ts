@@ -19,6 +19,7 @@ import { PolicyServers } from './policy-server.ts';
 import type { Projection } from './projection.ts';
 import { Receiver, type ReceivingLimits } from './receiving/receiver.ts';
 import { RelatedRooms } from './relations/related-rooms.ts';
+import { RelationFiller } from './relations/relation-filler.ts';
 import { createRelationProjection } from './relations/relation-projection.ts';
 import { RelationRules } from './relations/relation-rules.ts';
 import { Reports } from './reports.ts';
@@ -121,6 +122,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     clock,
   });
   const sweeper = createTransactionSweeper(platform, storage);
+  const relationFiller = new RelationFiller({ storage, platform, events, relatedRooms });
   const creation = { writer, maker, aliases, memberships: membershipChanges, profileOf, serverName, platform };
   return {
     sending,
@@ -138,9 +140,11 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
     older: new Backfill({ ...parts, receiver, roomServers }),
     async start() {
       sweeper.start();
+      await relationFiller.start();
       await receiver.start();
     },
     async stop() {
+      await relationFiller.stop();
       await receiver.stop();
       await sweeper.stop();
     },

@@ -24,7 +24,7 @@ export interface EventRow {
   json: string;
 }
 
-const EVENT_COLUMNS =
+export const EVENT_COLUMNS =
   'event_nid, event_id, room_nid, room_index, writer, position, type, state_key, sender, depth, origin_server_ts, ' +
   'received_ts, state_before, room_state_before, room_state_after, is_rejected, is_soft_failed, has_url, ' +
   'redacted_by, json';

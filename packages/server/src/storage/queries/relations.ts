@@ -147,3 +147,26 @@ export const selectReferences = defineStatement<
      and r.sender not in (:...'ignored)
    order by r.room_index`,
 );
+
+/** Like `insertRelation`, for an event that was there before the index; not if it was redacted, or is indexed. */
+export const fillRelation = defineStatement<NonNullable<(typeof insertRelation)['parameters']>>(
+  `insert into event_relations (room_nid, parent_id, room_index, event_nid, event_id, rel_type, type, sender,
+     origin_server_ts, aggregation_key, is_edit)
+   select :roomNid, :parentId, :roomIndex, event_nid, :eventId, :relType, :type, :sender, :originServerTs,
+     :aggregationKey, :isEdit
+   from events where event_nid = :eventNid and redacted_by is null and is_rejected = 0 and is_soft_failed = 0
+   on conflict (room_nid, parent_id, room_index) do nothing`,
+);
+
+/** What is bundled with an event, counted anew. */
+export const fillRelatedEvent = defineStatement<{ roomNid: number; parentId: string }>(
+  `insert into related_events (room_nid, event_id, thread_count, thread_latest, has_edit, has_reference)
+   select room_nid, parent_id, count(case when rel_type = 'm.thread' then 1 end),
+     max(case when rel_type = 'm.thread' then room_index end), max(is_edit),
+     max(case when rel_type = 'm.reference' then 1 else 0 end)
+   from event_relations
+   where room_nid = :roomNid and parent_id = :parentId and rel_type in ('m.thread', 'm.replace', 'm.reference')
+   group by room_nid, parent_id
+   on conflict (room_nid, event_id) do update set thread_count = excluded.thread_count,
+     thread_latest = excluded.thread_latest, has_edit = excluded.has_edit, has_reference = excluded.has_reference`,
+);
