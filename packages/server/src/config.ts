@@ -25,6 +25,7 @@ type Settings = SectionValue<typeof SETTINGS>;
 export function readConfig(written: unknown, baseDirectory: string): Config {
   const settings = section(SETTINGS, { description: '' }).read(written ?? {}, { key: '', baseDirectory });
   refuseSameAddress(settings);
+  refuseIncompleteTransports(settings);
   return Object.freeze({ ...settings, database: databaseOf(settings) });
 }
 
@@ -35,6 +36,18 @@ function databaseOf({ database, dataPath }: Settings): DatabaseConfig {
   return database.postgres === undefined
     ? { sqlite: database.sqlite ?? { path: join(dataPath, 'limpet.db') } }
     : { postgres: database.postgres };
+}
+
+/** What a transport needs depends on its type (MSC4195 for LiveKit). */
+function refuseIncompleteTransports({ rtc }: Settings): void {
+  for (const [index, { type, livekitServiceUrl }] of rtc.transports.entries()) {
+    if (type.startsWith('livekit') && livekitServiceUrl === undefined) {
+      throw new ConfigError(
+        `"rtc.transports[${index}].livekit_service_url" is missing. A transport of type "${type}" needs the URL of ` +
+          'its token service',
+      );
+    }
+  }
 }
 
 function refuseSameAddress({ listeners }: Settings): void {

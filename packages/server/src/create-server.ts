@@ -6,6 +6,7 @@ import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
 import { bridgeRoutes } from './http/client-api/bridges.ts';
 import { crossSigningRoutes } from './http/client-api/cross-signing.ts';
+import { delayedEventRoutes } from './http/client-api/delayed-events.ts';
 import { keyBackupRoutes } from './http/client-api/key-backup.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
 import { mediaRoutes } from './http/client-api/media.ts';
@@ -18,6 +19,7 @@ import { roomHistoryRoutes } from './http/client-api/room-history.ts';
 import { roomLookUpRoutes } from './http/client-api/room-look-ups.ts';
 import { roomStateRoutes } from './http/client-api/room-state.ts';
 import { roomWritingRoutes } from './http/client-api/room-writing.ts';
+import { rtcRoutes } from './http/client-api/rtc.ts';
 import { serverInformationRoutes } from './http/client-api/server-information.ts';
 import { slidingSyncRoutes } from './http/client-api/sliding-sync.ts';
 import { syncRoutes } from './http/client-api/sync.ts';
@@ -152,16 +154,19 @@ interface RouteParts {
 function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Route[] {
   const { config, services, rateLimits, storage } = parts;
   if (api === 'federation') return config.federation.enabled ? federationRoutes(parts) : [];
-  const { accounts, rooms, reading, ephemeral, encryption, sync } = services;
+  const { accounts, rooms, reading, delayedEvents, ephemeral, encryption, sync } = services;
+  const { stickyEvents } = config;
   const { databaseTag } = storage;
   const current = () => storage.stream.current();
   return [
     ...serverInformationRoutes(config, accounts),
     ...allAccountRoutes({ accounts, rateLimits, serverName: config.serverName }),
-    ...roomWritingRoutes({ rooms, rateLimits, stickyEvents: config.stickyEvents }),
     ...roomLookUpRoutes({ discovery: services.discovery, rooms, rateLimits }),
     ...bridgeRoutes(),
     ...turnServerRoutes({ turn: config.turn, clock: parts.platform.clock }),
+    ...roomWritingRoutes({ rooms, delayedEvents, rateLimits, stickyEvents }),
+    ...delayedEventRoutes({ delayedEvents, rateLimits, stickyEvents, settings: config.delayedEvents }),
+    ...rtcRoutes(config),
     ...roomHistoryRoutes({ reading, storage }),
     ...relationRoutes({ reading, storage }),
     ...olderEventRoutes({ olderSync: new OlderSync({ sync, databaseTag, current }), rooms, reading, storage }),

@@ -8,6 +8,7 @@ import type { Platform } from './platform/platform.ts';
 import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
 import type { TokenLifetimes } from './services/accounts/token-lifetimes.ts';
+import { DelayedEvents } from './services/delayed-events/delayed-events.ts';
 import { createDiscovery, type Discovery } from './services/discovery/discovery.ts';
 import { Encryption } from './services/encryption/encryption.ts';
 import { Ephemeral } from './services/ephemeral/ephemeral.ts';
@@ -48,6 +49,7 @@ export interface Services {
   readonly rooms: RoomsService;
   readonly reading: RoomReading;
   readonly discovery: Discovery;
+  readonly delayedEvents: DelayedEvents;
   readonly ephemeral: Ephemeral;
   readonly encryption: Encryption;
   readonly media: Media;
@@ -88,6 +90,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const ground = composeGround(parts, stickyRooms);
   const { accounts, remoteServers, events, memberships, rooms, reading, push } = ground;
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });
+  const delayedEvents = composeDelayedEvents(parts, ground);
   const encryption = new Encryption({
     storage,
     platform,
@@ -104,6 +107,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   accounts.openIdTokens.start();
   await push.users.load();
   await rooms.start();
+  await delayedEvents.start();
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
   const { sync, sliding } = composeSync(parts, { ...ground, ephemeral, encryption, sticky });
@@ -122,6 +126,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     rooms,
     reading,
     discovery: createDiscovery({ ...parts, ...ground, serverName }),
+    delayedEvents,
     ephemeral,
     encryption,
     media,
@@ -169,6 +174,13 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
   withRooms(rooms);
   const reading = composeReading(parts, { accounts, events, state, memberships, rooms });
   return { remoteServers, accounts, events, state, memberships, push, rooms, reading };
+}
+
+function composeDelayedEvents(
+  { config, platform, storage }: ServiceParts,
+  { rooms, events }: Pick<Services, 'rooms' | 'events'>,
+): DelayedEvents {
+  return new DelayedEvents({ storage, platform, sending: rooms.sending, events, limits: config.delayedEvents });
 }
 
 /** Nobody is told anything where federation is switched off; what is for others waits. */
@@ -285,6 +297,7 @@ export async function stopServices(services: Services): Promise<void> {
   await services.pushDelivery.sender.stop();
   await services.stickySweeper.stop();
   await services.media.stop();
+  await services.delayedEvents.stop();
   await services.encryption.stop();
   await services.ephemeral.stop();
   await services.rooms.stop();

@@ -33,10 +33,20 @@ function linesOfSetting([key, setting]: [string, Setting<unknown>], indent: stri
     return other ? [`${indent}#   ${key}: ${inline(example)}`, line] : [line];
   }
   if (Array.isArray(defaultValue)) {
+    if (defaultValue.length === 0) return [...exampleEntry(key, example, indent), `${indent}${key}: []`];
     const [first = '', ...rest] = linesOfTable(withDefaults(inside, defaultValue[0]), `${indent}    `);
     return [`${indent}${key}:`, `${indent}  -${first.slice(indent.length + 3)}`, ...rest];
   }
   return [`${indent}${key}:`, ...linesOfTable(inside, `${indent}  `, isInComment)];
+}
+
+/** In comments, for a list that is empty by default: one entry, each of its keys in a line. */
+function exampleEntry(key: string, example: unknown, indent: string): string[] {
+  const [entry = {}] = Array.isArray(example) ? example : [];
+  const lines = Object.entries(entry).map(([name, value], index) => {
+    return `${indent}#     ${index === 0 ? '-' : ' '} ${name}: ${inline(value)}`;
+  });
+  return [`${indent}#   ${key}:`, ...lines];
 }
 
 function hasDefault(setting: Setting<unknown>): boolean {

@@ -142,6 +142,16 @@ test.each([
   ['federation: { enabled: "yes" }', '"federation.enabled" must be true or false, not "yes"'],
   ['federation: { servers: { hs2: 127.0.0.1 } }', '"federation.servers.hs2" must be a URL that starts with https://'],
   ['sticky_events: { events_per_sync: 0 }', '"sticky_events.events_per_sync" must be an integer from 1 to 1000, not 0'],
+  [
+    'rtc: { transports: [{ type: livekit }] }',
+    '"rtc.transports[0].livekit_service_url" is missing. A transport of type "livekit" needs the URL of its token',
+  ],
+  ['rtc: { transports: [{ livekit_service_url: "https://x" }] }', '"rtc.transports[0].type" is missing'],
+  [
+    'rtc: { transports: [{ type: livekit, livekit_service_url: livekit.example.org }] }',
+    '"rtc.transports[0].livekit_service_url" must be a URL that starts with https:// or http://',
+  ],
+  ['delayed_events: { max_delay_ms: 10 }', '"delayed_events.max_delay_ms" must be an integer from 1000 to'],
   ['log: { level: verbose }', '"log.level" must be debug or info or warn or error or silent, not "verbose"'],
   ['[1]', 'The configuration must be keys with values, not [1]'],
   ['server_name: x\nlog: {', 'Bad YAML in line 2, column'],

@@ -280,6 +280,68 @@ export const SETTINGS = {
     },
     { description: 'Told to everybody who asks, at `/.well-known/matrix/support`.' },
   ),
+  delayed_events: section(
+    {
+      max_delay_ms: integer({
+        description:
+          'Longest delay, in milliseconds. Calls need some seconds, or hours where a call back-end keeps watch.',
+        minimum: 1_000,
+        maximum: 31_536_000_000,
+        default: 86_400_000,
+      }),
+      max_scheduled: integer({
+        description: 'Delayed events that one user may have scheduled at once.',
+        minimum: 1,
+        maximum: 10_000,
+        default: 100,
+      }),
+      burst: integer({
+        description:
+          'Delayed events of one user that are sent at once when they fall due together. What goes beyond is sent a ' +
+          'little later.',
+        minimum: 1,
+        maximum: 10_000,
+        default: 20,
+      }),
+      per_second: integer({
+        description: 'How many of them are sent a second from then on.',
+        minimum: 1,
+        maximum: 10_000,
+        default: 10,
+      }),
+      manage_without_token: flag({
+        description:
+          'Whether who knows the ID of a delayed event may restart, send or cancel it without an access token. Some ' +
+          'call back-ends expect it.',
+        default: false,
+      }),
+    },
+    { description: 'Events that are sent later (MSC4140), such as the leave of a client that vanished from a call.' },
+  ),
+  rtc: section(
+    {
+      transports: list(
+        section(
+          {
+            type: text({ description: 'What it is: `livekit`.', example: 'livekit' }),
+            livekit_service_url: optional(
+              url(['https', 'http'], {
+                description: 'Where clients get a token for LiveKit. Every `livekit` transport needs it.',
+                example: 'https://livekit.example.org/jwt',
+              }),
+            ),
+          },
+          { description: 'One back-end for calls.' },
+        ),
+        {
+          description: 'What clients send the pictures and sounds of calls through, the preferred one first.',
+          default: [],
+          example: [{ type: 'livekit', livekit_service_url: 'https://livekit.example.org/jwt' }],
+        },
+      ),
+    },
+    { description: 'Calls (MatrixRTC, MSC4143).' },
+  ),
   rate_limits: section(
     {
       enabled: flag({

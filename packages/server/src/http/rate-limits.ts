@@ -25,6 +25,15 @@ export const RATE_LIMITS = {
   registration: { burst: 20, perSecond: 0.2 },
   /** Events sent (B4): a user and a room. */
   send: { burst: 100, perSecond: 20 },
+  /** Delayed events scheduled: a user. */
+  delayedEvent: { burst: 100, perSecond: 10 },
+  /**
+   * Actions on delayed events: a user, or an address where no token came. A call restarts one every 4 seconds for each
+   * of its participants, and a call back-end does it for all of its calls.
+   */
+  manageDelayedEvent: { burst: 1_000, perSecond: 100 },
+  /** Delayed events sent before their time: a user, or an address. */
+  sendDelayedEvent: { burst: 100, perSecond: 20 },
   /** Joins and knocks: a user. */
   join: { burst: 30, perSecond: 1 },
   /** Invites: a user. */

@@ -56,7 +56,11 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     token,
     body: { msgtype: 'm.text', body: 'Hello' },
   });
+  const delayed = `/_matrix/client/v3/rooms/${roomId}/delayed_event/org.example.type/first`;
+  const scheduled = await server.ok('PUT', delayed, { token, body: { delay_ms: 3_600_000, content: {} } });
   const known: Record<string, string> = {
+    delayId: String(scheduled.delay_id),
+    action: 'restart',
     roomId,
     roomIdOrAlias: roomId,
     roomAlias: '#room:localhost',
@@ -86,6 +90,9 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     queryType: 'weather',
   };
   const fields = {
+    action: 'restart',
+    delay_ms: 1_000,
+    delay: 1_000,
     user_id: bob.userId,
     messages: { [alice.userId]: { '*': { text: 'Hello' } } },
     device_keys: {
@@ -188,7 +195,7 @@ function faultsOf({ status, headers, body, text }: TestResponse): string[] {
   if (headers['access-control-allow-origin'] !== '*') faults.push('has no CORS header');
   if (status < 400) return faults;
   const isChallenge = status === 401 && Array.isArray(body.flows);
-  if (!isChallenge && !/^M_[A-Z_]+$/.test(String(body.errcode))) faults.push('has no errcode');
+  if (!isChallenge && !/^(M|ORG\.MATRIX\.MSC\d+)_[A-Z_]+$/.test(String(body.errcode))) faults.push('has no errcode');
   if (!isChallenge && !/\S+ \S+/.test(String(body.error ?? ''))) faults.push('explains nothing');
   if (/\.ts:\d|node_modules|\bat [A-Z]\w+\./.test(text)) faults.push('shows a stack');
   return faults;

@@ -8,11 +8,14 @@ import { v3AndR0 } from './version-paths.ts';
 /** Specification: client-server API, "Sending events to a room" and "Redactions"; MSC4354 for the sticky parameter. */
 
 const sent = Type.Object({ event_id: Type.String() });
+/** With a delay: MSC4140, the form of its older drafts. */
+const sentOrScheduled = Type.Union([sent, Type.Object({ delay_id: Type.String() })]);
+const delayQuery = { 'org.matrix.msc4140.delay': Type.Optional(Type.String()) };
 
 /** Left as text, so that what is no integer can be refused in the words of the MSC, and ignored where it is off. */
 const stickyDuration = Type.Optional(Type.String());
 
-const stateQuery = Type.Object({ [UNSTABLE_STICKY_NAMES.queryParameter]: stickyDuration });
+const stateQuery = Type.Object({ ...delayQuery, [UNSTABLE_STICKY_NAMES.queryParameter]: stickyDuration });
 
 export const sendMessageEvent = defineEndpoint({
   method: 'PUT',
@@ -21,11 +24,12 @@ export const sendMessageEvent = defineEndpoint({
   summary: 'Send an event',
   pathParameters: Type.Object({ roomId: Type.String(), eventType: Type.String(), txnId: transactionId }),
   query: Type.Object({
+    ...delayQuery,
     [STABLE_STICKY_NAMES.queryParameter]: stickyDuration,
     [UNSTABLE_STICKY_NAMES.queryParameter]: stickyDuration,
   }),
   body: anyJsonObject,
-  response: sent,
+  response: sentOrScheduled,
 });
 
 export const setStateWithKey = defineEndpoint({
@@ -35,7 +39,7 @@ export const setStateWithKey = defineEndpoint({
   summary: 'Set one slot of the state of a room',
   query: stateQuery,
   body: anyJsonObject,
-  response: sent,
+  response: sentOrScheduled,
 });
 
 export const setStateWithEmptyKey = defineEndpoint({
@@ -45,7 +49,7 @@ export const setStateWithEmptyKey = defineEndpoint({
   summary: 'Set the slot with an empty key of the state of a room',
   query: stateQuery,
   body: anyJsonObject,
-  response: sent,
+  response: sentOrScheduled,
 });
 
 export const redactEvent = defineEndpoint({

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { defineEndpoint } from '../../endpoint.ts';
+import { anyJsonObject } from './json-object-schema.ts';
 
 /** Where clients find the server. Specification: client-server API, "GET /.well-known/matrix/client". */
 export const getWellKnownClient = defineEndpoint({
@@ -7,7 +8,10 @@ export const getWellKnownClient = defineEndpoint({
   path: '/.well-known/matrix/client',
   authentication: 'none',
   summary: 'Where clients find the server',
-  response: Type.Object({ 'm.homeserver': Type.Object({ base_url: Type.String() }) }),
+  response: Type.Object({
+    'm.homeserver': Type.Object({ base_url: Type.String() }),
+    'org.matrix.msc4143.rtc_foci': Type.Optional(Type.Array(anyJsonObject)),
+  }),
 });
 
 /** Whom to turn to. Specification: client-server API, "Server discovery", `GET /.well-known/matrix/support`. */

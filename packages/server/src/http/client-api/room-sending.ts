@@ -10,6 +10,7 @@ import { UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
 import type { Requester } from '../authenticate.ts';
 import { type Route, route } from '../route.ts';
 import type { RoomWritingServices } from './room-writing-services.ts';
+import { DELAY_PARAMETER, scheduleByQuery } from './schedule-by-query.ts';
 import { stickyFieldOf } from './sticky-parameter.ts';
 
 interface StateAsked {
@@ -20,7 +21,8 @@ interface StateAsked {
 }
 
 /** Specification: client-server API, "Sending events to a room" and "Redactions". */
-export function roomSendingRoutes({ rooms, rateLimits, stickyEvents }: RoomWritingServices): Route[] {
+export function roomSendingRoutes(services: RoomWritingServices): Route[] {
+  const { rooms, rateLimits, stickyEvents } = services;
   const { sending } = rooms;
 
   async function setState({ path, query, body, requester }: StateAsked): Promise<JsonObject> {
@@ -28,21 +30,27 @@ export function roomSendingRoutes({ rooms, rateLimits, stickyEvents }: RoomWriti
     // A4: of clients that make sticky state, all are of the time of the older name.
     const { queryParameter } = UNSTABLE_STICKY_NAMES;
     const extraTopLevel = stickyFieldOf({ [queryParameter]: query[queryParameter] }, stickyEvents);
+    const { eventType: type, stateKey } = path;
+    if (query[DELAY_PARAMETER] !== undefined) {
+      const event = { roomId, type, stateKey, content: body, extraTopLevel, transaction: undefined };
+      return scheduleByQuery({ query, requester, event }, services);
+    }
     rateLimits.take('send', requester.userId, roomId);
     const sender = { userId: requester.userId };
-    const { eventType: type, stateKey } = path;
     return { event_id: await sending.setState({ sender, roomId, type, stateKey, content: body, extraTopLevel }) };
   }
 
   return [
     route(sendMessageEvent, async ({ path, query, body, requester }) => {
       const roomId = parseRoomId(path.roomId);
-      const extraTopLevel = stickyFieldOf(query, stickyEvents);
+      const { eventType: type, txnId } = path;
+      const event = { roomId, type, content: body, extraTopLevel: stickyFieldOf(query, stickyEvents) };
+      if (query[DELAY_PARAMETER] !== undefined) {
+        const transaction = { scope: `send/${roomId}/${type}`, id: txnId };
+        return scheduleByQuery({ query, requester, event: { ...event, stateKey: undefined, transaction } }, services);
+      }
       rateLimits.take('send', requester.userId, roomId);
-      const sender = senderOf(requester, path.txnId);
-      return {
-        event_id: await sending.sendEvent({ sender, roomId, type: path.eventType, content: body, extraTopLevel }),
-      };
+      return { event_id: await sending.sendEvent({ ...event, sender: senderOf(requester, txnId) }) };
     }),
 
     route(setStateWithKey, setState),

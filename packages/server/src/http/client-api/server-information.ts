@@ -11,6 +11,7 @@ import { DEFAULT_ROOM_VERSION_ID, ROOM_VERSION_IDS } from '@limpet/protocol/room
 import type { Config } from '../../config.ts';
 import type { Accounts } from '../../services/accounts/accounts.ts';
 import { type Route, route } from '../route.ts';
+import { rtcTransportsOf } from './rtc.ts';
 
 /**
  * The versions of the specification that are spoken. 1.18 asks for ways to lock and suspend users and to block invites,
@@ -21,12 +22,17 @@ const VERSIONS = Array.from({ length: 17 }, (_unused, minor) => `v1.${minor + 1}
 /** What a client asks before it knows anything. Specification: client-server API, chapters 2, 3.7 and 4. */
 export function serverInformationRoutes(config: Config, { users }: Pick<Accounts, 'users'>): Route[] {
   const versions = { versions: VERSIONS, unstable_features: unstableFeatures(config) };
+  const transports = rtcTransportsOf(config);
+  const capabilities = { ...CAPABILITIES, ...delayedEventCapabilities(config) };
   return [
     route(getVersions, () => versions),
-    route(getWellKnownClient, ({ baseUrl }) => ({ 'm.homeserver': { base_url: config.publicUrl ?? baseUrl } })),
+    route(getWellKnownClient, ({ baseUrl }) => ({
+      'm.homeserver': { base_url: config.publicUrl ?? baseUrl },
+      ...(transports.length === 0 ? {} : { 'org.matrix.msc4143.rtc_foci': transports }),
+    })),
     route(getCapabilities, async ({ requester }) => {
       const isAdmin = (await users.find(requester.userId))?.isAdmin === true;
-      return { capabilities: isAdmin ? { ...CAPABILITIES, ...OF_ADMINISTRATORS } : CAPABILITIES };
+      return { capabilities: isAdmin ? { ...capabilities, ...OF_ADMINISTRATORS } : capabilities };
     }),
     route(getWellKnownSupport, () => supportOf(config)),
     route(getWellKnownPolicyServer, () => {
@@ -59,9 +65,18 @@ function presentContact(role: string, matrixId: string | undefined, emailAddress
 /** Only what is there: a client acts on each of these. */
 function unstableFeatures(config: Config): JsonObject {
   return {
+    'org.matrix.msc4140': true,
+    'org.matrix.msc4143': true,
+    'org.matrix.msc4486': true,
     ...(config.stickyEvents.enabled && { 'org.matrix.msc4354': true }),
     'org.matrix.simplified_msc3575': true,
   };
+}
+
+/** How long and how many (G5). Specification: MSC4140. */
+function delayedEventCapabilities({ delayedEvents }: Config): JsonObject {
+  const limits = { max_delay_ms: delayedEvents.maxDelayMs, max_scheduled: delayedEvents.maxScheduled };
+  return { 'm.delayed_events': limits, 'org.matrix.msc4140.delayed_events': limits };
 }
 
 const OF_ADMINISTRATORS: JsonObject = { 'm.account_moderation': { lock: true, suspend: true } };

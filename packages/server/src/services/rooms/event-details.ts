@@ -1,18 +1,26 @@
 import { createCache } from '../../cache/create-cache.ts';
-import { selectPreviousStates, selectTransactionsOfEvents } from '../../storage/queries/event-details.ts';
+import { selectOriginsOfEvents, selectPreviousStates } from '../../storage/queries/event-details.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { EventStore } from './event-store.ts';
 import type { RoomEvent } from './room-event.ts';
 
 /** State events whose predecessor is kept in memory: two numbers each. */
 const MAX_CACHED_PREDECESSORS = 100_000;
-/** Events whose transaction is kept in memory. */
-const MAX_CACHED_TRANSACTIONS = 20_000;
+/** Events whose origin is kept in memory. */
+const MAX_CACHED_ORIGINS = 20_000;
 
-/** The request that sent an event. */
-export interface SendingRequest {
-  readonly deviceId: string;
-  readonly transactionId: string;
+/** How an event came to be sent: by which request, or as which delayed event. */
+interface Origin {
+  readonly deviceId?: string;
+  readonly transactionId?: string;
+  readonly delayId?: string;
+}
+
+/** What the sender of an event alone is told of it. */
+export interface OwnDetails {
+  /** Where the same device sent it. */
+  readonly transactionId?: string | undefined;
+  readonly delayId?: string | undefined;
 }
 
 /** Reads what is told about an event in `unsigned` and stands elsewhere. Each answer is one read for a whole list. */
@@ -21,8 +29,8 @@ export class EventDetails {
   readonly #events: EventStore;
   /** Event nid to the nid of the state event before it in its slot, 0 where there was none. */
   readonly #predecessors = createCache<number, number>(MAX_CACHED_PREDECESSORS);
-  /** Of events that the user who asked has sent; an event without a remembered request has an empty one. */
-  readonly #transactions = createCache<number, Partial<SendingRequest>>(MAX_CACHED_TRANSACTIONS);
+  /** Of events that the user who asked has sent; of which nothing is remembered, it is empty. */
+  readonly #origins = createCache<number, Origin>(MAX_CACHED_ORIGINS);
 
   constructor(storage: Storage, events: EventStore) {
     this.#storage = storage;
@@ -55,23 +63,41 @@ export class EventDetails {
     );
   }
 
-  /** The transaction IDs by which this device sent these events: event nid to transaction ID. */
-  async transactionIds(events: readonly RoomEvent[], userId: string, deviceId: string): Promise<Map<number, string>> {
+  /**
+   * What this user is told of the events that are his: the transaction IDs by which this device sent them, and the
+   * delay IDs of those that were delayed events (G4). By event nid.
+   */
+  async ofOwn(
+    events: readonly RoomEvent[],
+    { userId, deviceId }: { userId: string; deviceId: string | undefined },
+  ): Promise<Map<number, OwnDetails>> {
     const own = events.filter(({ pdu }) => pdu.sender === userId).map(({ nid }) => nid);
-    const missing = own.filter((nid) => !this.#transactions.has(nid));
-    const found = new Map<number, Partial<SendingRequest>>();
-    if (missing.length > 0) {
-      for (const row of await this.#storage.read(selectTransactionsOfEvents, { userId, eventNids: missing })) {
-        found.set(row.event_nid, { deviceId: row.device_id, transactionId: row.transaction_id });
-      }
-      for (const nid of missing) this.#transactions.set(nid, found.get(nid) ?? {});
-    }
-    const answer = new Map<number, string>();
+    const missing = own.filter((nid) => !this.#origins.has(nid));
+    const found = missing.length === 0 ? new Map<number, Origin>() : await this.#readOrigins(missing, userId);
+    const answer = new Map<number, OwnDetails>();
     for (const nid of own) {
-      const request = found.get(nid) ?? this.#transactions.get(nid);
-      if (request?.deviceId === deviceId && request.transactionId !== undefined) answer.set(nid, request.transactionId);
+      const origin = found.get(nid) ?? this.#origins.get(nid);
+      if (origin === undefined) continue;
+      const isOfDevice = deviceId !== undefined && origin.deviceId === deviceId;
+      answer.set(nid, {
+        transactionId: isOfDevice ? origin.transactionId : undefined,
+        delayId: origin.delayId,
+      });
     }
     return answer;
+  }
+
+  async #readOrigins(eventNids: readonly number[], userId: string): Promise<Map<number, Origin>> {
+    const found = new Map<number, Origin>();
+    for (const row of await this.#storage.read(selectOriginsOfEvents, { userId, eventNids })) {
+      const { device_id: deviceId, transaction_id: transactionId, delay_id: delayId } = row;
+      found.set(row.event_nid, {
+        ...(deviceId === null || transactionId === null ? {} : { deviceId, transactionId }),
+        ...(delayId === null ? {} : { delayId }),
+      });
+    }
+    for (const nid of eventNids) this.#origins.set(nid, found.get(nid) ?? {});
+    return found;
   }
 
   async #eventsOfPairs(pairs: readonly (readonly [number, number])[]): Promise<Map<number, RoomEvent>> {

@@ -16,6 +16,7 @@ import { NoAuthorisingUser, type RestrictedJoins } from './restricted-joins.ts';
 import type { Decide, Decision, RoomInTurn } from './room-actor.ts';
 import type { RoomEvent } from './room-event.ts';
 import type { RoomWriter } from './room-writer.ts';
+import { ofFirst, type RecordTransaction } from './sent-transactions.ts';
 import { hideUnknownRoom, UnknownRoom } from './unknown-room.ts';
 
 /** Rooms that get a new profile at the same time. */
@@ -208,8 +209,10 @@ export class MembershipChanges {
     target: string;
     content: JsonObject;
     extraTopLevel: JsonObject | undefined;
+    /** Not for an invite of a user of another server, which comes back from there. */
+    alongside?: RecordTransaction | undefined;
   }): Promise<string> {
-    const { roomId, sender, target, extraTopLevel } = request;
+    const { roomId, sender, target, extraTopLevel, alongside } = request;
     const { membership } = request.content;
     const isOfTarget = membership === 'invite' || (membership === 'join' && sender === target);
     const profile = isOfTarget ? await this.#parts.profileOf(target) : undefined;
@@ -223,7 +226,7 @@ export class MembershipChanges {
     const [written] = await this.#change(roomId, sender, async (turn) => {
       const authorisation = membership === 'join' ? await this.#authorisation(turn, target) : {};
       const event = memberEvent(sender, target, { ...content, ...authorisation });
-      return { events: [{ ...event, extraTopLevel }] };
+      return { events: [{ ...event, extraTopLevel }], alongside: ofFirst(alongside) };
     });
     if (written === undefined) throw new Error('A room took an event and gave none back');
     return written.pdu.eventId;

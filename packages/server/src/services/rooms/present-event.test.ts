@@ -71,7 +71,11 @@ describe('an event as clients get it', () => {
     Object.defineProperty(content, 'body', { enumerable: true, get: () => `text ${++written}` });
     const event = eventOf({ content });
     const present = createPresentEvent({ isEnabled: true, names: UNSTABLE_STICKY_NAMES });
-    const viewings: Partial<EventViewing>[] = [{ transactionId: 't1' }, { membership: 'join' }, { withRoomId: false }];
+    const viewings: Partial<EventViewing>[] = [
+      { own: { transactionId: 't1' } },
+      { membership: 'join' },
+      { withRoomId: false },
+    ];
     const texts = viewings.map((viewing) => present(event, { ...plainViewing(SENT_MS, true), ...viewing }));
     expect(written).toBe(1);
     expect(texts.map((text) => JSON.parse(text).unsigned)).toEqual([

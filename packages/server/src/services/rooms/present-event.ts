@@ -1,6 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { stickyDurationMs } from '@limpet/sticky/sticky-duration';
 import { STABLE_STICKY_NAMES, type StickyNames, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
+import type { OwnDetails } from './event-details.ts';
 import type { RoomEvent } from './room-event.ts';
 import { stickyEndOf } from './sticky-end.ts';
 
@@ -37,8 +38,8 @@ export function createPresentEvent(sticky: StickyPresentation): PresentEvent {
 export interface EventViewing {
   /** The server's clock now. */
   readonly nowMs: number;
-  /** Present when the viewer's own device sent it. */
-  readonly transactionId: string | undefined;
+  /** Present when the viewer sent it. */
+  readonly own: OwnDetails | undefined;
   /** The viewer's membership when it was sent (MSC4115 `membership` in `unsigned`), where known. */
   readonly membership: string | undefined;
   /** `room_id` is left out in the timeline of `/sync` and there in most other places (sticky section included). */
@@ -70,7 +71,7 @@ export function plainViewing(nowMs: number, withRoomId: boolean): EventViewing {
   return {
     nowMs,
     withRoomId,
-    transactionId: undefined,
+    own: undefined,
     membership: undefined,
     redactedBecause: undefined,
     previous: undefined,
@@ -117,14 +118,18 @@ function isRedaction(pdu: RoomEvent['pdu']): boolean {
 }
 
 function unsignedOf(event: RoomEvent, viewing: EventViewing, sticky: StickyPresentation): JsonObject {
-  const { transactionId, membership, previous } = viewing;
+  const { own, membership, previous } = viewing;
   const unsigned: JsonObject = { age: viewing.nowMs - event.pdu.originServerTs };
   const remainingMs = sticky.isEnabled ? (stickyEndOf(event) ?? 0) - viewing.nowMs : 0;
   if (remainingMs > 0) {
     unsigned[STABLE_STICKY_NAMES.remainingField] = remainingMs;
     unsigned[UNSTABLE_STICKY_NAMES.remainingField] = remainingMs;
   }
-  if (transactionId !== undefined) unsigned.transaction_id = transactionId;
+  if (own?.transactionId !== undefined) unsigned.transaction_id = own.transactionId;
+  if (own?.delayId !== undefined) {
+    unsigned.delay_id = own.delayId;
+    unsigned['org.matrix.msc4140.delay_id'] = own.delayId;
+  }
   if (membership !== undefined) unsigned.membership = membership;
   if (previous !== undefined) {
     unsigned.prev_content = previous.pdu.content;

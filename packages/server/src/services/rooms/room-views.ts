@@ -81,10 +81,10 @@ export class RoomViews implements RoomReader {
   ): Promise<Presented[]> {
     if (events.length === 0) return [];
     const { userId, deviceId, withRoomId } = viewer;
-    const [redactions, predecessors, transactionIds, records] = await Promise.all([
+    const [redactions, predecessors, ownDetails, records] = await Promise.all([
       this.#details.redactions(events),
       this.#details.predecessors(events),
-      deviceId === undefined ? NO_TRANSACTIONS : this.#details.transactionIds(events, userId, deviceId),
+      this.#details.ofOwn(events, { userId, deviceId }),
       this.#recordsOf(events, userId),
     ]);
     const nowMs = this.#parts.clock.nowMs();
@@ -93,7 +93,7 @@ export class RoomViews implements RoomReader {
       text: this.#presentEvent(event, {
         nowMs,
         withRoomId,
-        transactionId: transactionIds.get(event.nid),
+        own: ownDetails.get(event.nid),
         membership: this.#membershipAt(event, userId, records.get(event.room.nid)),
         redactedBecause: redactions.get(event.nid),
         previous: predecessors.get(event.nid),
@@ -165,5 +165,3 @@ interface Presented {
 function textOf({ text }: Presented): string {
   return text;
 }
-
-const NO_TRANSACTIONS: ReadonlyMap<number, string> = new Map();

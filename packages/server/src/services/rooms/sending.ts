@@ -11,7 +11,7 @@ import type { LoadedRoom } from './loaded-room.ts';
 import type { MembershipChanges } from './membership-changes.ts';
 import type { RelationRules } from './relations/relation-rules.ts';
 import type { RoomWriter } from './room-writer.ts';
-import type { RecordTransaction, SentTransactions, TransactionKey } from './sent-transactions.ts';
+import { ofFirst, type RecordTransaction, type SentTransactions, type TransactionKey } from './sent-transactions.ts';
 import { hideUnknownRoom } from './unknown-room.ts';
 
 /** Who sends, from where. Without a device or a transaction ID nothing is remembered. */
@@ -28,6 +28,8 @@ export interface EventToSend {
   readonly content: JsonObject;
   /** Further top-level fields, signed with the event, as the sticky one. */
   readonly extraTopLevel?: JsonObject | undefined;
+  /** Further rows of the batch that has the event; for who sends without a transaction ID. */
+  readonly alongside?: RecordTransaction | undefined;
 }
 
 export interface StateToSet extends EventToSend {
@@ -69,10 +71,10 @@ export class Sending {
   }
 
   /** Specification: `PUT /rooms/{roomId}/send/{eventType}/{txnId}`. */
-  sendEvent({ sender, roomId, type, content, extraTopLevel }: EventToSend): Promise<string> {
+  sendEvent({ sender, roomId, type, content, extraTopLevel, alongside }: EventToSend): Promise<string> {
     const said = type === 'm.room.redaction' ? redactionSaid(content) : { content };
     const event = { sender: sender.userId, type, ...said, extraTopLevel };
-    return this.#once(sender, `send/${roomId}/${type}`, (record) => this.#send(roomId, event, record));
+    return this.#once(sender, `send/${roomId}/${type}`, (record) => this.#send(roomId, event, record ?? alongside));
   }
 
   /** Specification: `PUT /rooms/{roomId}/redact/{eventId}/{txnId}`. */
@@ -85,12 +87,13 @@ export class Sending {
   }
 
   /** Specification: `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`. A membership goes the way of memberships. */
-  async setState({ sender, roomId, type, stateKey, content, extraTopLevel }: StateToSet): Promise<string> {
+  async setState(state: StateToSet): Promise<string> {
+    const { sender, roomId, type, stateKey, content, extraTopLevel, alongside } = state;
     if (type === 'm.room.member') {
-      const request = { sender: sender.userId, roomId, target: stateKey, content, extraTopLevel };
+      const request = { sender: sender.userId, roomId, target: stateKey, content, extraTopLevel, alongside };
       return this.#parts.memberships.setByState(request);
     }
-    return this.#send(roomId, { sender: sender.userId, type, stateKey, content, extraTopLevel });
+    return this.#send(roomId, { sender: sender.userId, type, stateKey, content, extraTopLevel }, alongside);
   }
 
   async #send(roomId: string, event: NewEvent, record?: RecordTransaction): Promise<string> {
@@ -112,7 +115,7 @@ export class Sending {
       endCheck = await this.#parts.relations.check(event, turn);
       return {
         events: [event],
-        alongside: record && ((transaction, [written]) => written !== undefined && record(transaction, written)),
+        alongside: ofFirst(record),
       };
     });
     const [written] = await hideUnknownRoom(sent, event.sender).finally(() => endCheck?.());

@@ -2,6 +2,7 @@ import { MatrixError } from '@limpet/protocol/matrix-error';
 import { createCache } from '../../cache/create-cache.ts';
 import { insertTransactionId, selectTransactionId } from '../../storage/queries/transaction-ids.ts';
 import { ExpectationFailed, type Storage, type WriteTransaction } from '../../storage/storage.ts';
+import type { Decision } from './room-actor.ts';
 import type { RoomEvent } from './room-event.ts';
 
 /** Transactions whose event ID is in memory. */
@@ -22,6 +23,11 @@ export interface TransactionKey {
 
 /** Writes down, in the batch of an event, that the transaction was done by it. */
 export type RecordTransaction = (transaction: WriteTransaction, event: RoomEvent) => void;
+
+/** The same for a decision that sends one event. */
+export function ofFirst(record: RecordTransaction | undefined): Decision['alongside'] {
+  return record && ((transaction, [written]) => written !== undefined && record(transaction, written));
+}
 
 /**
  * Answers a repeated request with the event ID of the first one, also when both are under way at once and after a

@@ -16,13 +16,18 @@ export const selectPreviousStates = defineStatement<
    where events.event_nid in (:...eventNids) and change.previous_nid is not null`,
 );
 
-/** By which requests these events came to be, as far as this user sent them and it is remembered. */
-export const selectTransactionsOfEvents = defineStatement<
+/**
+ * How these events, all of this user, came to be: by which requests, as far as it is remembered, or as which delayed
+ * events.
+ */
+export const selectOriginsOfEvents = defineStatement<
   { userId: string; eventNids: readonly number[] },
-  { event_nid: number; device_id: string; transaction_id: string }
+  { event_nid: number; device_id: string | null; transaction_id: string | null; delay_id: string | null }
 >(
-  `select event_nid, device_id, transaction_id from transaction_ids
-   where event_nid in (:...eventNids) and user_id = :userId`,
+  `select event_nid, device_id, transaction_id, null as delay_id from transaction_ids
+   where event_nid in (:...eventNids) and user_id = :userId
+   union all
+   select event_nid, null, null, delay_id from delay_ids_of_events where event_nid in (:...eventNids)`,
 );
 
 /** What some slots hold in some snapshots, oldest first: a later row of a slot takes the place of an earlier one. */

@@ -1,0 +1,52 @@
+import type { JsonObject } from '@limpet/protocol/json';
+import type { Clock } from '../../platform/clock.ts';
+import type { EventStore } from '../rooms/event-store.ts';
+import type { Sending } from '../rooms/sending.ts';
+import type { RecordTransaction } from '../rooms/sent-transactions.ts';
+import type { DelayedEventRecords } from './delayed-event-records.ts';
+import type { SendReason } from './delayed-event-state.ts';
+import type { ScheduledEvent } from './scheduled-events.ts';
+
+export interface DelayedEventSenderParts {
+  readonly records: DelayedEventRecords;
+  readonly sending: Sending;
+  readonly events: EventStore;
+  readonly clock: Clock;
+}
+
+/**
+ * Sends what is due the way that clients send: power levels, policy servers and stickiness are those of now. That it
+ * was sent is in the batch of the event, so a crash at any moment sends it once (G3).
+ */
+export class DelayedEventSender {
+  readonly #parts: DelayedEventSenderParts;
+
+  constructor(parts: DelayedEventSenderParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws as `Sending` does, and what `isAlreadyFinalised` tells. */
+  async send({ nid, delayId, userId }: ScheduledEvent, reason: SendReason): Promise<void> {
+    const { records, sending, events, clock } = this.#parts;
+    const row = await records.contentOf(nid);
+    // Its user's account has ended meanwhile.
+    if (row === undefined) return;
+    const { room_id: roomId, type, state_key: stateKey } = row;
+    let isRecorded = false;
+    const endingOf = (eventId: string) =>
+      ({ nid, userId, outcome: 'sent', reason, finalisedTs: clock.nowMs(), eventId }) as const;
+    const alongside: RecordTransaction = (transaction, event) => {
+      isRecorded = true;
+      records.writeSent(transaction, endingOf(event.pdu.eventId), { delayId, eventNid: event.nid });
+    };
+    const content = JSON.parse(row.content_json) as JsonObject;
+    const extraTopLevel = row.top_level_json === null ? undefined : (JSON.parse(row.top_level_json) as JsonObject);
+    const event = { sender: { userId }, roomId, type, content, extraTopLevel, alongside };
+    const eventId = await (stateKey === null ? sending.sendEvent(event) : sending.setState({ ...event, stateKey }));
+    if (isRecorded) return;
+    // An invite of a user of another server came back from there as an event of another batch.
+    const eventNid = (await events.byIds([eventId])).get(eventId)?.nid;
+    if (eventNid === undefined) throw new Error(`The event ${eventId} was sent and is not there`);
+    await records.writeSentNow(endingOf(eventId), { delayId, eventNid });
+  }
+}
