@@ -5,6 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import exitHook from 'async-exit-hook';
 import type { TestProject } from 'vitest/node';
+import { openPostgresStorage } from '../src/storage/postgres/open-postgres-storage.ts';
+import { createDatabase, MIGRATED_DATABASE } from './support/create-database.ts';
+import { seededRandom } from './support/seeded-random.ts';
+import { silentLog } from './support/silent-log.ts';
 
 /**
  * A real PostgreSQL for one run of the tests, from npm. It is started when the first test asks for it
@@ -13,19 +17,24 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Answers a request with the URL of the PostgreSQL server, without a database. */
+    /**
+     * Answers a request with the URL of the PostgreSQL server, without a database. At `/migrated` it does so when there
+     * is one, `MIGRATED_DATABASE`, with the schema of today and nothing in it: a copy of it is made four times as fast.
+     */
     postgresStarter: string;
   }
 }
 
 let starter: Server | undefined;
 let running: Promise<RunningPostgres> | undefined;
+let migrated: Promise<void> | undefined;
 
 export async function setup(project: TestProject): Promise<void> {
-  starter = createServer((_, response) => {
+  starter = createServer((request, response) => {
     running ??= startPostgres();
-    running.then(
-      ({ url }) => response.end(url),
+    if (request.url === '/migrated') migrated ??= running.then(({ url }) => migrate(url));
+    Promise.all([running, request.url === '/migrated' ? migrated : undefined]).then(
+      ([{ url }]) => response.end(url),
       (error: unknown) => response.writeHead(500).end(`PostgreSQL did not start: ${error}`),
     );
   });
@@ -72,6 +81,14 @@ async function startPostgres(): Promise<RunningPostgres> {
     throw new Error(`${error}\n${said.join('')}`);
   }
   return { url: `postgres://limpet:limpet@127.0.0.1:${port}`, stop: () => postgres.stop() };
+}
+
+/** Nobody may be connected to it when it is copied. */
+async function migrate(url: string): Promise<void> {
+  await createDatabase(url, { name: MIGRATED_DATABASE, template: 'template0' });
+  const options = { random: seededRandom(1), log: silentLog, synchronous: 'off' } as const;
+  const storage = await openPostgresStorage({ ...options, url: `${url}/${MIGRATED_DATABASE}` });
+  await storage.close();
 }
 
 /**

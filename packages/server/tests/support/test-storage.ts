@@ -4,7 +4,7 @@ import type { Storage } from '../../src/storage/storage.ts';
 import type { Dialect } from '../../src/storage/storage-adapter.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
-import { createPostgresDatabase } from './test-postgres.ts';
+import { createMigratedDatabase } from './test-postgres.ts';
 
 /**
  * A fresh, migrated database of its own; close it when the test is over. It is SQLite in memory, unless PostgreSQL is
@@ -13,7 +13,7 @@ import { createPostgresDatabase } from './test-postgres.ts';
 export async function openTestStorage(dialect: Dialect = defaultDialect()): Promise<Storage> {
   const options = { random: seededRandom(1), log: silentLog, synchronous: 'off' } as const;
   if (dialect === 'sqlite') return openSqliteStorage({ ...options, path: ':memory:' });
-  return openPostgresStorage({ ...options, url: await createPostgresDatabase() });
+  return openPostgresStorage({ ...options, url: await createMigratedDatabase() });
 }
 
 function defaultDialect(): Dialect {
