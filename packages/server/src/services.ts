@@ -110,7 +110,8 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await delayedEvents.start();
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
-  const { sync, sliding } = composeSync(parts, { ...ground, ephemeral, encryption, sticky });
+  const threadSubscriptions = new ThreadSubscriptions(storage, reading.history);
+  const { sync, sliding } = composeSync(parts, { ...ground, ephemeral, encryption, sticky, threadSubscriptions });
   sliding.start();
   const { profiles, users } = accounts;
   const { keys } = remoteServers;
@@ -132,7 +133,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     media,
     pushRules: push.rules,
     pushDelivery,
-    threadSubscriptions: new ThreadSubscriptions(storage, reading.history),
+    threadSubscriptions,
     stickySweeper,
     sync,
     slidingSync: sliding,
@@ -216,6 +217,7 @@ interface SyncSources extends Pick<Services, 'events' | 'memberships' | 'reading
   readonly state: StateStore;
   readonly push: Push;
   readonly sticky: DueStickyEvents;
+  readonly threadSubscriptions: ThreadSubscriptions;
 }
 
 function composeSync({ config, platform, storage }: ServiceParts, sources: SyncSources): Sync {

@@ -45,7 +45,12 @@ export async function createTestRoomReading(options: TestRoomReadingOptions = {}
     events: rooms.events,
     state: rooms.state,
     memberships: rooms.memberships,
-    accountData: { changed: async () => [], ignoredUsers: async (userId) => ignored.get(userId) ?? new Set() },
+    accountData: {
+      changed: async () => [],
+      global: async () => [],
+      inRooms: async () => [],
+      ignoredUsers: async (userId) => ignored.get(userId) ?? new Set(),
+    },
     sticky: { isEnabled: stickyEnabled, names: stableNames ? STABLE_STICKY_NAMES : UNSTABLE_STICKY_NAMES },
     relatedRooms: rooms.relatedRooms,
     older: { hasMore: async () => false, bring: async () => false },

@@ -16,7 +16,12 @@ import { silentLog } from './silent-log.ts';
 import { createTestRooms, type TestRooms } from './test-rooms.ts';
 import { openTestStorage } from './test-storage.ts';
 
-const NO_ACCOUNT_DATA: AccountDataReader = { changed: async () => [], ignoredUsers: async () => new Set() };
+const NO_ACCOUNT_DATA: AccountDataReader = {
+  changed: async () => [],
+  global: async () => [],
+  inRooms: async () => [],
+  ignoredUsers: async () => new Set(),
+};
 
 /** What notifies whom, as after a start over this storage. */
 export function pushOver(

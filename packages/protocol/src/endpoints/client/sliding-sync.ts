@@ -2,6 +2,7 @@ import { type TProperties, Type } from 'typebox';
 import { defineEndpoint } from '../../endpoint.ts';
 import { anyJsonObject } from './json-object-schema.ts';
 import { recordOf } from './record-schema.ts';
+import { slidingSyncExtensions } from './sliding-sync-extensions.ts';
 
 /** Most lists of one request, as MSC4186 has it, and rooms subscribed to in one. */
 const MAX_LISTS = 100;
@@ -86,7 +87,7 @@ export const slidingSyncEndpoint = defineEndpoint({
     lists: Type.Optional(someOf(list, MAX_LISTS)),
     room_subscriptions: Type.Optional(someOf(Type.Object(roomRule), MAX_SUBSCRIPTIONS)),
     unsubscribe_rooms: Type.Optional(Type.Array(text, { maxItems: MAX_SUBSCRIPTIONS })),
-    extensions: Type.Optional(anyJsonObject),
+    extensions: Type.Optional(slidingSyncExtensions),
   }),
   response: anyJsonObject,
 });

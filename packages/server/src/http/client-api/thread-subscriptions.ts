@@ -5,6 +5,7 @@ import {
   unsubscribeFromThread,
 } from '@limpet/protocol/endpoints/client/thread-subscriptions';
 import { parseEventId, parseRoomId } from '@limpet/protocol/identifiers';
+import { parseSlidingPos } from '../../services/sync/sliding/sliding-pos.ts';
 import { formatSyncToken, parseSyncToken } from '../../services/sync/sync-token.ts';
 import { subscriptionMaps } from '../../services/thread-subscriptions/subscription-maps.ts';
 import type { ThreadOfUser, ThreadSubscriptions } from '../../services/thread-subscriptions/thread-subscriptions.ts';
@@ -22,8 +23,12 @@ export interface ThreadSubscriptionsParts {
 
 /** Specification: MSC4306, and MSC4308 "Companion endpoint". */
 export function threadSubscriptionRoutes({ subscriptions, databaseTag, current }: ThreadSubscriptionsParts): Route[] {
-  const vectorOf = (text: string | undefined, parameter: string) =>
-    text ? parseSyncToken(text, { databaseTag, current: current(), parameter }).vector : undefined;
+  /** A `pos` of sliding sync will do as well as a token of this endpoint. */
+  const vectorOf = (text: string | undefined, parameter: string) => {
+    if (!text) return undefined;
+    const here = { databaseTag, current: current() };
+    return parseSlidingPos(text, here)?.vector ?? parseSyncToken(text, { ...here, parameter }).vector;
+  };
 
   return [
     route(subscribeToThread, async ({ path, body, requester }) => {

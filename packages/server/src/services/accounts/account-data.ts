@@ -7,11 +7,12 @@ import {
   countAccountData,
   selectAccountData,
   selectAccountDataBetween,
+  selectAccountDataInRooms,
   selectAllAccountData,
   upsertAccountData,
 } from '../../storage/queries/account-data.ts';
 import type { Storage, WriteTransaction } from '../../storage/storage.ts';
-import type { StreamRange } from '../../storage/stream.ts';
+import { hasSeen, type StreamRange, type StreamVector } from '../../storage/stream.ts';
 import type { AccountDataItem, AccountDataReader } from './account-data-reader.ts';
 import { IGNORED_USERS_TYPE, NOBODY_IGNORED, readIgnoredUsers } from './ignored-users.ts';
 
@@ -93,6 +94,24 @@ export class AccountData implements AccountDataReader {
         ? [await this.#storage.read(selectAllAccountData, { userId })]
         : await Promise.all(ranges.map((range) => this.#storage.read(selectAccountDataBetween, { userId, ...range })));
     return pages.flat().map(itemOf);
+  }
+
+  async global(userId: string): Promise<readonly AccountDataItem[]> {
+    return (await this.#storage.read(selectAccountDataInRooms, { userId, roomIds: [''] })).map(itemOf);
+  }
+
+  async inRooms(
+    userId: string,
+    rooms: ReadonlyMap<string, StreamVector | undefined>,
+  ): Promise<readonly AccountDataItem[]> {
+    if (rooms.size === 0) return [];
+    const rows = await this.#storage.read(selectAccountDataInRooms, { userId, roomIds: [...rooms.keys()] });
+    return rows
+      .filter((row) => {
+        const since = rooms.get(row.room_id);
+        return since === undefined || !hasSeen(since, row);
+      })
+      .map(itemOf);
   }
 
   async ignoredUsers(userId: string): Promise<ReadonlySet<string>> {

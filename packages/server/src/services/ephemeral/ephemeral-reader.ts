@@ -1,6 +1,6 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import type { StreamRange } from '../../storage/stream.ts';
-import type { RoomRecord } from '../rooms/room-event.ts';
+import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 
 /** What sync reads of receipts and typing. */
 export interface EphemeralReader {
@@ -13,6 +13,8 @@ export interface EphemeralReader {
     userId: string,
     ranges: readonly StreamRange[] | undefined,
   ): Promise<JsonObject | undefined>;
+  /** The same for the receipts that stand at one of these events, and all of the user's own. */
+  receiptsAt(room: RoomRecord, userId: string, events: readonly RoomEvent[]): Promise<JsonObject | undefined>;
   /** Who is typing in the room now. */
   typing(roomId: string): readonly string[];
   /** Did the typing users of this room change after these positions? For rooms that nobody typed in lately: no. */

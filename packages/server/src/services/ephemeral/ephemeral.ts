@@ -5,7 +5,7 @@ import type { StreamRange } from '../../storage/stream.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import { type JoinedRoomParts, joinedRoom } from '../rooms/joined-rooms.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
-import type { RoomRecord } from '../rooms/room-event.ts';
+import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 import type { EphemeralReader } from './ephemeral-reader.ts';
 import { FullyReadMarkers } from './fully-read.ts';
 import { ReadMarkers } from './read-markers.ts';
@@ -61,6 +61,10 @@ export class Ephemeral implements EphemeralReader {
     ranges: readonly StreamRange[] | undefined,
   ): Promise<JsonObject | undefined> {
     return this.receiptsOf.content(room, userId, ranges);
+  }
+
+  receiptsAt(room: RoomRecord, userId: string, events: readonly RoomEvent[]): Promise<JsonObject | undefined> {
+    return this.receiptsOf.contentAt(room, userId, events);
   }
 
   typing(roomId: string): readonly string[] {

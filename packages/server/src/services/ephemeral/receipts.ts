@@ -9,7 +9,7 @@ import {
 } from '../../storage/queries/receipts.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
 import type { StreamRange } from '../../storage/stream.ts';
-import type { RoomRecord } from '../rooms/room-event.ts';
+import type { RoomEvent, RoomRecord } from '../rooms/room-event.ts';
 import { receiptContent } from './receipt-content.ts';
 
 /**
@@ -81,6 +81,22 @@ export class Receipts {
     const rows =
       ranges === undefined ? await this.#readRoom(room, userId) : await this.#readRanges(room, userId, ranges);
     return receiptContent(rows);
+  }
+
+  /** See `EphemeralReader.receiptsAt`. A receipt is younger than its event, so what is older need not be read. */
+  async contentAt(room: RoomRecord, userId: string, events: readonly RoomEvent[]): Promise<JsonObject | undefined> {
+    const oldest = new Map<number, number>();
+    for (const { place } of events) {
+      if (place === undefined) continue;
+      oldest.set(place.writer, Math.min(place.position, oldest.get(place.writer) ?? place.position));
+    }
+    const ranges = [...oldest].map(([writer, after]) => ({ writer, after, upTo: Number.MAX_SAFE_INTEGER }));
+    const [own, younger] = await Promise.all([
+      this.#storage.read(selectReceiptsOfUser, { roomNid: room.nid, userId }),
+      this.#readRanges(room, userId, ranges),
+    ]);
+    const eventIds = new Set<string>(events.map(({ pdu }) => pdu.eventId));
+    return receiptContent([...own, ...younger.filter((row) => row.user_id !== userId && eventIds.has(row.event_id))]);
   }
 
   async #readRoom(room: RoomRecord, userId: string): Promise<ReceiptRow[]> {

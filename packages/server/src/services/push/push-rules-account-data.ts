@@ -1,4 +1,4 @@
-import type { StreamRange } from '../../storage/stream.ts';
+import type { StreamRange, StreamVector } from '../../storage/stream.ts';
 import type { AccountDataItem, AccountDataReader } from '../accounts/account-data-reader.ts';
 import { PUSH_RULES_TYPE, type PushRules } from './push-rules.ts';
 
@@ -19,12 +19,25 @@ export class PushRulesAccountData implements AccountDataReader {
     const items = await this.#accountData.changed(userId, ranges);
     const others = items.filter((item) => !isPushRules(item));
     if (ranges !== undefined && others.length === items.length) return items;
-    const contentJson = JSON.stringify({ global: await this.#pushRules.ruleset(userId) });
-    return [...others, { roomId: undefined, type: PUSH_RULES_TYPE, contentJson }];
+    return [...others, await this.#pushRulesOf(userId)];
+  }
+
+  async global(userId: string): Promise<readonly AccountDataItem[]> {
+    const items = await this.#accountData.global(userId);
+    return [...items.filter((item) => !isPushRules(item)), await this.#pushRulesOf(userId)];
+  }
+
+  inRooms(userId: string, rooms: ReadonlyMap<string, StreamVector | undefined>): Promise<readonly AccountDataItem[]> {
+    return this.#accountData.inRooms(userId, rooms);
   }
 
   ignoredUsers(userId: string): Promise<ReadonlySet<string>> {
     return this.#accountData.ignoredUsers(userId);
+  }
+
+  async #pushRulesOf(userId: string): Promise<AccountDataItem> {
+    const contentJson = JSON.stringify({ global: await this.#pushRules.ruleset(userId) });
+    return { roomId: undefined, type: PUSH_RULES_TYPE, contentJson };
   }
 }
 

@@ -11,6 +11,7 @@ import type { RoomReader } from '../rooms/room-reader.ts';
 import type { RoomStateReader } from '../rooms/room-state.ts';
 import type { TimelineReader } from '../rooms/timeline.ts';
 import type { DueStickyEvents } from '../sticky-events/due-sticky-events.ts';
+import type { ThreadSubscriptions } from '../thread-subscriptions/thread-subscriptions.ts';
 
 /** Everything that sync reads. It writes nothing but acknowledgements of to-device messages. */
 export interface SyncSources {
@@ -27,6 +28,7 @@ export interface SyncSources {
   readonly encryption: EncryptionReader;
   readonly unread: UnreadReader;
   readonly sticky: DueStickyEvents;
+  readonly threadSubscriptions: ThreadSubscriptions;
   readonly settings: SyncSettings;
 }
 

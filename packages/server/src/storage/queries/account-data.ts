@@ -26,6 +26,15 @@ export const selectAllAccountData = defineStatement<{ userId: string }, AccountD
   'select room_id, type, content_json from account_data where user_id = :userId order by room_id, type',
 );
 
+/** All of these rooms; the room '' is for what is global. */
+export const selectAccountDataInRooms = defineStatement<
+  { userId: string; roomIds: readonly string[] },
+  AccountDataRow & { writer: number; position: number }
+>(
+  `select room_id, type, content_json, writer, position from account_data
+   where user_id = :userId and room_id in (:...roomIds) order by room_id, type`,
+);
+
 export const countAccountData = defineStatement<{ userId: string }, { count: number }>(
   'select count(*) as count from account_data where user_id = :userId',
 );

@@ -73,7 +73,7 @@ export async function buildSlidingAnswer(
   const answers = await readRooms({ ...input, news, labels, ranked, configs }, knowledge, sources);
   const extensions = await readExtensions(
     {
-      ...{ userId, deviceId: request.deviceId, extensions: request.extensions },
+      ...{ userId, deviceId: request.deviceId, extensions: request.extensions, newlyEnabled: draft.newlyEnabled },
       ...{ range, news, rooms, lists, subscriptions, toldUpTo },
       answered: new Map([...answers.values()].map(({ nid, answer }) => [nid, answeredRoom(answer)])),
     },

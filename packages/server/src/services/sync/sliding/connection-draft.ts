@@ -13,6 +13,8 @@ export class ConnectionDraft {
   #given: ReadonlyMap<string, RoomRule> | undefined;
   #extensions: readonly string[] | undefined;
   #generation: number | undefined;
+  /** Extensions that the request before had not enabled: they have told nothing yet. */
+  newlyEnabled: ReadonlySet<string> = new Set();
 
   constructor(base: ConnectionState) {
     this.#base = base;
@@ -83,12 +85,13 @@ export class ConnectionDraft {
     this.#given = all;
   }
 
-  /** What extensions told of rooms counts no longer when one is enabled that was not: it has told nothing yet. */
+  /** What extensions told of rooms counts no longer when one is enabled that was not. */
   enable(extensions: readonly string[]): void {
     const known = this.#extensions ?? this.#base.extensions;
     if (extensions.length === known.length && extensions.every((name) => known.includes(name))) return;
     this.#extensions = extensions;
-    if (extensions.some((name) => !known.includes(name))) this.#generation = this.generation + 1;
+    this.newlyEnabled = new Set(extensions.filter((name) => !known.includes(name)));
+    if (this.newlyEnabled.size > 0) this.#generation = this.generation + 1;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { JsonObject } from '@limpet/protocol/json';
+import type { SlidingSyncExtensions } from '@limpet/protocol/endpoints/client/sliding-sync-extensions';
 
 /** A request of sliding sync, parsed. Specification: MSC4186. */
 export interface SlidingRequest {
@@ -17,7 +17,7 @@ export interface SlidingRequest {
   /** By room ID. */
   readonly subscriptions: ReadonlyMap<string, RoomRule>;
   readonly unsubscriptions: readonly string[];
-  readonly extensions: JsonObject;
+  readonly extensions: SlidingSyncExtensions;
   /** Aborts when the client goes away or the server stops: then the answer is what there is. */
   readonly signal: AbortSignal;
 }

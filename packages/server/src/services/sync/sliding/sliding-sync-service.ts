@@ -1,3 +1,4 @@
+import { SLIDING_SYNC_EXTENSION_NAMES } from '@limpet/protocol/endpoints/client/sliding-sync-extensions';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { RowSweeper } from '../../../storage/row-sweeper.ts';
 import type { StreamVector } from '../../../storage/stream.ts';
@@ -170,8 +171,7 @@ class RequestTurn {
   }
 }
 
+/** Of those that there are: others cost nothing, and nothing is kept of them. */
 function enabledExtensions({ extensions }: SlidingRequest): string[] {
-  const isEnabled = (value: unknown) =>
-    typeof value === 'object' && value !== null && 'enabled' in value && value.enabled;
-  return Object.keys(extensions).filter((name) => isEnabled(extensions[name]) === true);
+  return SLIDING_SYNC_EXTENSION_NAMES.filter((name) => extensions[name]?.enabled === true);
 }

@@ -1,43 +1,40 @@
-import type { JsonObject } from '@limpet/protocol/json';
-import type { StreamVector } from '../../../../storage/stream.ts';
-import type { RoomEvent } from '../../../rooms/room-event.ts';
-import type { SyncNews } from '../../sync-news.ts';
-import type { SyncRange } from '../../sync-range.ts';
 import type { SyncSources } from '../../sync-sources.ts';
-import type { UserRoom } from '../../user-room.ts';
-
-/** The request's `extensions`. */
-export type ExtensionRequests = JsonObject;
-
-export interface ExtensionsInput {
-  readonly userId: string;
-  readonly deviceId: string;
-  readonly extensions: ExtensionRequests;
-  /** Begins at the vector of `pos` (`undefined` on a new connection), and ends where this answer does. */
-  readonly range: SyncRange;
-  readonly news: SyncNews | undefined;
-  /** Every room of the user, as it is at the end of the range. */
-  readonly rooms: readonly UserRoom[];
-  /** By name of the list: the rooms in its windows, and all that its filters let pass. */
-  readonly lists: ReadonlyMap<string, { readonly window: readonly UserRoom[]; readonly matching: readonly UserRoom[] }>;
-  readonly subscriptions: readonly UserRoom[];
-  /** Rooms in this answer, by room nid: whether for the first time on this connection, and the timeline as given. */
-  readonly answered: ReadonlyMap<number, { readonly isInitial: boolean; readonly timeline: readonly RoomEvent[] }>;
-  /**
-   * By room nid: up to where extensions told of the room on this connection; absent for never. All are absent again
-   * when an extension is enabled that was not before.
-   */
-  readonly toldUpTo: ReadonlyMap<number, StreamVector>;
-}
+import { readAccountDataExtension } from './account-data-extension.ts';
+import { readE2eeExtension } from './e2ee-extension.ts';
+import type { ExtensionsInput } from './extensions-input.ts';
+import { readReceiptsExtension } from './receipts-extension.ts';
+import { readStickyExtension } from './sticky-extension.ts';
+import { readThreadSubscriptionsExtension } from './thread-subscriptions-extension.ts';
+import { readToDeviceExtension } from './to-device-extension.ts';
+import { readTypingExtension } from './typing-extension.ts';
 
 export interface ExtensionsAnswer {
-  /** By name of the extension: its part, as JSON text. */
+  /** By the name of the extension, the JSON text of its part. */
   readonly texts: ReadonlyMap<string, string>;
-  /** There is nothing in it that a waiting client has to be told. */
+  /** Nothing in it that a waiting client has to be told: a request may go on waiting. */
   readonly isEmpty: boolean;
 }
 
-/** What the extensions tell, up to the end of the answer's range. */
-export async function readExtensions(_input: ExtensionsInput, _sources: SyncSources): Promise<ExtensionsAnswer> {
-  return { texts: new Map(), isEmpty: true };
+/** In this order: keys that messages are decrypted with before what needs them. */
+const EXTENSIONS = [
+  readToDeviceExtension,
+  readE2eeExtension,
+  readAccountDataExtension,
+  readReceiptsExtension,
+  readTypingExtension,
+  readThreadSubscriptionsExtension,
+  readStickyExtension,
+];
+
+/** The `extensions` of one answer, read up to where its rooms were. */
+export async function readExtensions(input: ExtensionsInput, sources: SyncSources): Promise<ExtensionsAnswer> {
+  const texts = new Map<string, string>();
+  let isEmpty = true;
+  for (const read of EXTENSIONS) {
+    const part = await read(input, sources);
+    if (part === undefined) continue;
+    texts.set(part.name, part.text);
+    if (part.isNews) isEmpty = false;
+  }
+  return { texts, isEmpty };
 }
