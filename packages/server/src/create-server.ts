@@ -6,6 +6,7 @@ import type { Config, ListenerConfig } from './config.ts';
 import { allAccountRoutes } from './http/client-api/accounts.ts';
 import { bridgeRoutes } from './http/client-api/bridges.ts';
 import { crossSigningRoutes } from './http/client-api/cross-signing.ts';
+import { dehydratedDeviceRoutes } from './http/client-api/dehydrated-devices.ts';
 import { delayedEventRoutes } from './http/client-api/delayed-events.ts';
 import { keyBackupRoutes } from './http/client-api/key-backup.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
@@ -180,6 +181,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...keyRoutes({ encryption, sync, databaseTag, current }),
     ...threadSubscriptionRoutes({ subscriptions: services.threadSubscriptions, databaseTag, current }),
     ...keyBackupRoutes({ encryption }),
+    ...dehydratedDeviceRoutes({ encryption }),
     ...crossSigningRoutes({ accounts, rateLimits, encryption }),
     ...slidingSyncRoutes(services.slidingSync),
     ...syncRoutes({ sync, filters: accounts.filters, databaseTag, current }),

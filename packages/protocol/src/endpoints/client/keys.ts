@@ -1,19 +1,9 @@
 import { Type } from 'typebox';
 import { defineEndpoint } from '../../endpoint.ts';
+import { deviceKeys, namedKeys } from './device-keys-schema.ts';
 import { anyJsonObject } from './json-object-schema.ts';
 import { recordOf } from './record-schema.ts';
 import { v3AndR0 } from './version-paths.ts';
-
-const deviceKeys = Type.Object({
-  user_id: Type.String(),
-  device_id: Type.String(),
-  algorithms: Type.Array(Type.String()),
-  keys: recordOf(Type.String()),
-  signatures: recordOf(recordOf(Type.String())),
-});
-
-/** By `algorithm:key_id`. */
-const namedKeys = Type.Optional(anyJsonObject);
 
 /** Specification: client-server API, "Key management API". */
 export const uploadKeys = defineEndpoint({

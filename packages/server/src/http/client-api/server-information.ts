@@ -70,6 +70,7 @@ function unstableFeatures(config: Config): JsonObject {
     'org.matrix.msc4486': true,
     ...(config.stickyEvents.enabled && { 'org.matrix.msc4354': true }),
     'org.matrix.simplified_msc3575': true,
+    'org.matrix.msc3814': true,
   };
 }
 

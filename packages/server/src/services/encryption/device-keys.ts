@@ -1,19 +1,16 @@
 import { limitExceeded, MatrixError } from '@limpet/protocol/matrix-error';
 import {
   confirmDevice,
-  insertOneTimeKey,
   selectDeviceKeys,
   selectDeviceKeysOfUsers,
   selectOneTimeKeys,
-  upsertDeviceKeys,
-  upsertFallbackKey,
 } from '../../storage/queries/device-keys.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
-import { publishDeviceListChange } from '../accounts/device-list-change.ts';
 import { deviceKeysText } from './device-keys-text.ts';
 import type { DeviceAddress } from './encryption-reader.ts';
 import { jsonObjectText } from './json-text.ts';
 import { checkKeyUpload, isSameKey, type KeyUpload, type KeyUploadRequest, type UploadedKey } from './key-upload.ts';
+import { writeKeyUpload } from './write-key-upload.ts';
 
 /** One-time keys that a device may have here; clients keep 50 to 100. */
 const MAX_ONE_TIME_KEYS = 1_000;
@@ -25,7 +22,6 @@ export const MAX_USERS_PER_QUERY = 5_000;
 const USERS_PER_READ = 500;
 
 const DEVICE_EXPECTATION = 'the device exists';
-const NEW_KEY_EXPECTATION = 'the one-time key is new';
 
 /** The public keys of devices. Specification: client-server API, "End-to-End Encryption", key management. */
 export class DeviceKeys {
@@ -105,20 +101,10 @@ export class DeviceKeys {
   async #keep(device: DeviceAddress, changes: KeyUpload): Promise<boolean> {
     const { userId, deviceId } = device;
     const { deviceKeysJson, oneTimeKeys, fallbackKeys } = changes;
-    const hasCountedKeys = oneTimeKeys.length > 0 || fallbackKeys.length > 0;
-    if (deviceKeysJson === undefined && !hasCountedKeys) return true;
+    if (deviceKeysJson === undefined && oneTimeKeys.length + fallbackKeys.length === 0) return true;
     const writing = this.#storage.write((transaction) => {
       transaction.expect(confirmDevice, { userId, deviceId }, DEVICE_EXPECTATION);
-      if (deviceKeysJson !== undefined) {
-        transaction.run(upsertDeviceKeys, { userId, deviceId, json: deviceKeysJson });
-        publishDeviceListChange(transaction, userId);
-      }
-      for (const key of oneTimeKeys) {
-        const row = { userId, deviceId, ...key, ordinal: transaction.allocate() };
-        transaction.expect(insertOneTimeKey, row, NEW_KEY_EXPECTATION);
-      }
-      for (const key of fallbackKeys) transaction.run(upsertFallbackKey, { userId, deviceId, ...key });
-      if (hasCountedKeys) transaction.publish({ kind: 'one-time-keys', userId, deviceId });
+      writeKeyUpload(transaction, device, changes);
     });
     return writing.then(
       () => true,

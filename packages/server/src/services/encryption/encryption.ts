@@ -7,6 +7,7 @@ import type { StreamRange } from '../../storage/stream.ts';
 import type { EduHandlers } from '../remote-servers/edu-handler.ts';
 import type { RemoteServers } from '../remote-servers/remote-servers.ts';
 import { BackupKeys } from './backup-keys.ts';
+import { DehydratedDevices } from './dehydrated-devices.ts';
 import { DeviceKeys } from './device-keys.ts';
 import { DeviceListAnnouncer } from './device-list-announcer.ts';
 import { DeviceListEdus } from './device-list-edus.ts';
@@ -46,6 +47,7 @@ export class Encryption implements EncryptionReader {
   readonly deviceKeys: DeviceKeys;
   readonly signingKeys: SigningKeys;
   readonly keySignatures: KeySignatures;
+  readonly dehydratedDevices: DehydratedDevices;
   readonly keyBackups: KeyBackups;
   readonly backupKeys: BackupKeys;
   readonly keyQueries: KeyQueries;
@@ -93,6 +95,7 @@ export class Encryption implements EncryptionReader {
     const { deviceKeys, signingKeys } = this;
     const queried = { deviceKeys, signingKeys, signatures: this.#signatures, lists, shared };
     this.keyQueries = new KeyQueries({ platform, remote, serverName, ...queried });
+    this.dehydratedDevices = new DehydratedDevices({ storage, platform, queue: this.#queue });
     this.keyBackups = new KeyBackups({ storage, platform });
     this.backupKeys = new BackupKeys(storage, this.keyBackups);
     this.keySignatures = new KeySignatures({ storage, signingKeys, queries: this.keyQueries });

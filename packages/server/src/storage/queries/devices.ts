@@ -41,6 +41,22 @@ export const insertDevice = defineStatement<{
      last_seen_ts = excluded.last_seen_ts, last_seen_ip = excluded.last_seen_ip, user_agent = excluded.user_agent`,
 );
 
+/**
+ * A device that nobody is logged in with. Changes nothing where the user has a device or a cross-signing key of this
+ * name: to be run with `expect`.
+ */
+export const insertNewDevice = defineStatement<{
+  userId: string;
+  deviceId: string;
+  displayName: string | null;
+  createdTs: number;
+}>(
+  `insert into devices (user_id, device_id, display_name, created_ts)
+   select cast(:userId as text), cast(:deviceId as text), cast(:displayName as text), cast(:createdTs as bigint)
+   where not exists (select 1 from cross_signing_keys where user_id = :userId and public_key = :deviceId)
+   on conflict (user_id, device_id) do nothing`,
+);
+
 export const updateDeviceName = defineStatement<{ userId: string; deviceId: string; displayName: string | null }>(
   'update devices set display_name = :displayName where user_id = :userId and device_id = :deviceId',
 );
