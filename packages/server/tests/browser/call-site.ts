@@ -21,6 +21,8 @@ const CRYPTO_MODULE = join(
 export interface CallSite {
   /** Of the page, which wants to be told who signs in (`page/host-page.ts`). */
   readonly url: string;
+  /** Of the service that lets into the media server, for the homeserver's `rtc.transports`. */
+  readonly tokenServiceUrl: string;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,12 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
   '.wasm': 'application/wasm',
 };
+
+/** Its `config.json`: memberships that stick, and who is gone is known to be within seconds. */
+const ELEMENT_CALL_CONFIG = {
+  matrix_rtc_mode: 'matrix_2_0',
+  matrix_rtc_session: { delayed_leave: { delay_ms: 5000, restart_ms: 1000 } },
+};
 const PAGE = '<!doctype html><title>Calls</title><script type="module" src="page.js"></script>';
 
 /** Starts the web server: the page, Element Call's files, the token service, and what stands in for a media server. */
@@ -48,7 +56,7 @@ export async function startCallSite({ homeserverUrl }: CallSiteOptions): Promise
   const texts = new Map([
     ['/', PAGE],
     ['/page.js', await bundledPage()],
-    ['/call/config.json', JSON.stringify(elementCallConfig(`${url}tokens`))],
+    ['/call/config.json', JSON.stringify(ELEMENT_CALL_CONFIG)],
   ]);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -70,19 +78,11 @@ export async function startCallSite({ homeserverUrl }: CallSiteOptions): Promise
 
   return {
     url,
+    tokenServiceUrl: `${url}tokens`,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
-  };
-}
-
-/** The `config.json` of Element Call: memberships that stick, and who is gone is known to be within seconds. */
-function elementCallConfig(tokenServiceUrl: string): object {
-  return {
-    matrix_rtc_mode: 'matrix_2_0',
-    matrix_rtc_session: { delayed_leave: { delay_ms: 5000, restart_ms: 1000 } },
-    livekit: { livekit_service_url: tokenServiceUrl },
   };
 }
 

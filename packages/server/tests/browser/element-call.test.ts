@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import type { JsonObject } from '@limpet/protocol/json';
 import { type Browser, chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Session } from '../../src/services/accounts/sessions.ts';
 import { createTestServer, type TestServer } from '../support/test-server.ts';
 import { type CallSite, startCallSite } from './call-site.ts';
@@ -16,6 +17,16 @@ const FAKE_MEDIA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-med
 /** For a test: a browser or two start, and with them a client and Element Call, while other tests run. */
 const TEST_TIMEOUT_MS = 90_000;
 
+/** Answers other than 200 that the clients ask for and live with, and why. */
+const EXPECTED_REFUSALS = [
+  // There is no backup of keys.
+  '404 GET /_matrix/client/v3/room_keys/version',
+  // Element Call asks whether the server would watch over its delayed leave (MSC4195): no, so it does that itself.
+  '404 POST /_matrix/client/unstable/io.element.msc4195/rtc/livekit/delegate_delayed_leave',
+];
+
+const RTC_MEMBER = 'org.matrix.msc4143.rtc.member';
+
 const ROOMS = [
   { name: 'Plain room', initialState: [] },
   {
@@ -23,6 +34,13 @@ const ROOMS = [
     initialState: [{ type: 'm.room.encryption', state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } }],
   },
 ];
+
+interface ClientEvent {
+  readonly type: string;
+  readonly sender: string;
+  readonly content: JsonObject;
+  readonly unsigned: JsonObject;
+}
 
 /** One story a room, told in the order of the tests: each begins where the one before it ended. */
 describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeout: TEST_TIMEOUT_MS }, () => {
@@ -34,7 +52,12 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
 
   beforeAll(async () => {
     site = await startCallSite({ homeserverUrl: () => homeserverUrl });
-    server = await createTestServer({ config: { listeners: [{ port: 0, serves: ['client', 'federation'] }] } });
+    server = await createTestServer({
+      config: {
+        listeners: [{ port: 0, serves: ['client', 'federation'] }],
+        rtc: { transports: [{ type: 'livekit', livekit_service_url: site.tokenServiceUrl }] },
+      },
+    });
     [homeserverUrl = ''] = await server.server.start();
     users = { alice: await createUser(server, 'alice', 'Alice'), bob: await createUser(server, 'bob', 'Bob') };
     browser = await chromium.launch({ executablePath: CHROMIUM, args: FAKE_MEDIA });
@@ -51,6 +74,7 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
   }
 
   describe.for(ROOMS)('$name', ({ name, initialState }) => {
+    let roomId = '';
     let alice: Participant;
     let bob: Participant;
 
@@ -59,7 +83,7 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
     });
 
     test('C1, C12: Alice joins the call, Bob after her, and each sees the tiles of both', async () => {
-      await createRoom(server, users, { name, initial_state: initialState });
+      roomId = await createRoom(server, users, { name, initial_state: initialState });
       [alice, bob] = await Promise.all([open('alice'), open('bob')]);
       await alice.joinCall(name);
       await alice.seesTilesOf(['Alice']);
@@ -80,6 +104,20 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
       await bob.joinCall(name);
       await Promise.all([alice.seesTilesOf(['Alice', 'Bob']), bob.seesTilesOf(['Alice', 'Bob'])]);
     });
+
+    test('F7, B3: Bob vanishes, and his tile is gone when his delayed leave is sent', async () => {
+      await bob.vanish();
+      await alice.seesTilesOf(['Alice']);
+      const { type, sender, content, unsigned } = await newestEvent(server, users.bob, roomId);
+      expect([type, sender]).toEqual([RTC_MEMBER, users.bob.userId]);
+      expect(Object.keys(content)).toEqual(['msc4354_sticky_key']);
+      expect(unsigned).toHaveProperty('org.matrix.msc4140.delay_id');
+    });
+
+    test('the server refused nothing but what the clients expect to be refused', () => {
+      const refusals = new Set([...alice.refusals, ...bob.refusals]);
+      expect([...refusals].filter((refusal) => !EXPECTED_REFUSALS.includes(refusal))).toEqual([]);
+    });
   });
 });
 
@@ -96,8 +134,15 @@ async function createRoom(
   server: TestServer,
   { alice, bob }: { alice: Session; bob: Session },
   room: { name: string; initial_state: { type: string; state_key: string; content: { algorithm: string } }[] },
-): Promise<void> {
+): Promise<string> {
   const body = { ...room, preset: 'private_chat', invite: [bob.userId] };
   const { room_id } = await server.ok('POST', '/_matrix/client/v3/createRoom', { token: alice.accessToken, body });
   await server.ok('POST', `/_matrix/client/v3/rooms/${room_id}/join`, { token: bob.accessToken, body: {} });
+  return String(room_id);
+}
+
+async function newestEvent(server: TestServer, { accessToken }: Session, roomId: string): Promise<ClientEvent> {
+  const path = `/_matrix/client/v3/rooms/${roomId}/messages?dir=b&limit=1`;
+  const { chunk } = (await server.ok('GET', path, { token: accessToken })) as unknown as { chunk: [ClientEvent] };
+  return chunk[0];
 }
