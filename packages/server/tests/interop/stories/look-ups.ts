@@ -3,9 +3,6 @@ import { assertEqual, assertRefused } from '../assert-equal.ts';
 import { createRoom, roomPath, say, setState, sharedRoom } from '../room-actions.ts';
 import type { Story } from '../story.ts';
 
-/** Other servers get the answer; clients of this one cannot ask. */
-const NO_CLIENT_ENDPOINT = { role: 'away', label: 'Limpet', why: 'its clients have no such endpoint yet' } as const;
-
 /** What one server asks the other for its users. */
 export const LOOK_UP_STORIES: readonly Story[] = [
   {
@@ -42,7 +39,6 @@ export const LOOK_UP_STORIES: readonly Story[] = [
   {
     name: 'public rooms',
     versions: 'newest',
-    unfit: NO_CLIENT_ENDPOINT,
     async tell(world) {
       const owner = await world.user(world.home, 'owner');
       const guest = await world.user(world.away, 'guest');
@@ -58,7 +54,6 @@ export const LOOK_UP_STORIES: readonly Story[] = [
   {
     name: 'spaces',
     versions: 'newest',
-    unfit: NO_CLIENT_ENDPOINT,
     async tell(world) {
       const { owner, guest, roomId: spaceId } = await sharedRoom(world, { creation_content: { type: 'm.space' } });
       const roomId = await createRoom(owner, world, { name: 'A room of the space' });
@@ -75,7 +70,6 @@ export const LOOK_UP_STORIES: readonly Story[] = [
   {
     name: 'an event by its time',
     versions: 'newest',
-    unfit: NO_CLIENT_ENDPOINT,
     async tell(world) {
       const owner = await world.user(world.home, 'owner');
       const roomId = await createRoom(owner, world);
@@ -96,6 +90,26 @@ export const LOOK_UP_STORIES: readonly Story[] = [
         `/_matrix/client/v1/rooms/${encodeURIComponent(roomId)}/timestamp_to_event?${query}`,
       );
       assertEqual('the event at that time', found.event_id, early);
+    },
+  },
+  {
+    name: 'a room is replaced',
+    versions: 'newest',
+    async tell(world) {
+      const { owner, guest, roomId } = await sharedRoom(world, { name: 'Old walls' });
+      const body = { new_version: world.roomVersion };
+      const { replacement_room: fresh } = await owner.v3('POST', roomPath(roomId, 'upgrade'), body);
+      const newRoomId = String(fresh);
+      await guest.until('the tombstone', (view) => {
+        const tombstone = view.room(roomId).state.get('m.room.tombstone|')?.content as JsonObject | undefined;
+        return tombstone?.replacement_room === newRoomId;
+      });
+      const servers = `via=${world.home.serverName}&server_name=${world.home.serverName}`;
+      await guest.v3('POST', `/join/${encodeURIComponent(newRoomId)}?${servers}`, {});
+      await guest.until('the name in the new room', (view) => {
+        const name = view.room(newRoomId).state.get('m.room.name|')?.content as JsonObject | undefined;
+        return name?.name === 'Old walls';
+      });
     },
   },
 ];
