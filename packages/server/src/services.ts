@@ -88,9 +88,8 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const { serverName } = config;
   const stickyRooms = new StickyRooms();
   const ground = composeGround(parts, stickyRooms);
-  const { accounts, remoteServers, events, memberships, rooms, reading, push } = ground;
+  const { accounts, remoteServers, events, memberships, rooms, delayedEvents, reading, push } = ground;
   const ephemeral = new Ephemeral({ storage, platform, events, memberships });
-  const delayedEvents = composeDelayedEvents(parts, ground);
   const encryption = new Encryption({
     storage,
     platform,
@@ -148,7 +147,7 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
   const { config, platform, storage } = parts;
   const { serverName } = config;
   const remoteServers = createRemoteServers(parts);
-  const { accounts, withRooms } = composeAccounts(parts, remoteServers);
+  const { accounts, withRooms, withDelayedEvents } = composeAccounts(parts, remoteServers);
   const events = new EventStore(storage);
   const state = new StateStore(storage, events);
   const memberships = new Memberships(storage);
@@ -173,8 +172,10 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
     },
   });
   withRooms(rooms);
+  const delayedEvents = composeDelayedEvents(parts, { rooms, events });
+  withDelayedEvents(delayedEvents);
   const reading = composeReading(parts, { accounts, events, state, memberships, rooms });
-  return { remoteServers, accounts, events, state, memberships, push, rooms, reading };
+  return { remoteServers, accounts, events, state, memberships, push, rooms, delayedEvents, reading };
 }
 
 function composeDelayedEvents(
@@ -264,10 +265,12 @@ function tokenLifetimesOf({ sessions }: Config): TokenLifetimes {
 const DAY_MS = 86_400_000;
 
 /**
- * Accounts stand below rooms, and rooms have to hear of two things that happen to them: `withRooms` tells who listens.
+ * Accounts stand below rooms, and rooms have to hear of two things that happen to them: `withRooms`
+ * tells who listens, and `withDelayedEvents` likewise.
  */
 function composeAccounts({ config, platform, storage, passwordCost }: ServiceParts, remoteServers: RemoteServers) {
   let rooms: RoomsService | undefined;
+  let delayedEvents: DelayedEvents | undefined;
   const accounts = createAccounts({
     storage,
     platform,
@@ -278,12 +281,18 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
     passwordCost,
     otherProfiles: new RemoteProfiles(remoteServers, platform.clock),
     onProfileChange: async (userId, profile) => rooms?.membershipChanges.updateMemberProfile(userId, profile),
-    onDeactivate: async (userId) => rooms?.membershipChanges.leaveAll(userId),
+    onDeactivate: async (userId) => {
+      await delayedEvents?.forgetUser(userId);
+      await rooms?.membershipChanges.leaveAll(userId);
+    },
   });
   return {
     accounts,
     withRooms: (listening: RoomsService) => {
       rooms = listening;
+    },
+    withDelayedEvents: (listening: DelayedEvents) => {
+      delayedEvents = listening;
     },
   };
 }

@@ -86,3 +86,48 @@ export const getDelayedEvent = defineEndpoint({
   summary: 'Look up a delayed event',
   response: anyJsonObject,
 });
+
+/** Instants of the wall clock in milliseconds. */
+const timestamp = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }));
+const listFilter = {
+  from: Type.Optional(Type.String()),
+  dir: Type.Optional(Type.Union([Type.Literal('f'), Type.Literal('b')])),
+  from_ts: timestamp,
+  to_ts: timestamp,
+  room_id: Type.Optional(Type.String()),
+  type: Type.Optional(Type.String()),
+};
+/** `finalised` is what an older draft called the last three together. */
+const status = Type.Optional(
+  Type.Union([
+    Type.Literal('scheduled'),
+    Type.Literal('sent'),
+    Type.Literal('cancelled'),
+    Type.Literal('failed'),
+    Type.Literal('finalised'),
+  ]),
+);
+const listed = Type.Object({ delayed_events: Type.Array(anyJsonObject), next_batch: Type.Optional(Type.String()) });
+
+export const listDelayedEvents = defineEndpoint({
+  method: 'GET',
+  paths: ['/_matrix/client/v1/delayed_events', '/_matrix/client/unstable/org.matrix.msc4486/delayed_events'],
+  authentication: 'access token',
+  summary: 'List delayed events',
+  query: Type.Object({ ...listFilter, status }),
+  response: listed,
+});
+
+/** With the lists of the older drafts beside. */
+export const listDelayedEventsUnstable = defineEndpoint({
+  method: 'GET',
+  path: `${UNSTABLE}/delayed_events`,
+  authentication: 'access token',
+  summary: 'List delayed events',
+  query: Type.Object({
+    ...listFilter,
+    status,
+    delay_id: Type.Optional(Type.Array(Type.String(), { maxItems: 100 })),
+  }),
+  response: listed,
+});

@@ -1,5 +1,7 @@
 import {
   getDelayedEvent,
+  listDelayedEvents,
+  listDelayedEventsUnstable,
   manageDelayedEvent,
   manageDelayedEventByBody,
   manageDelayedEventUnstable,
@@ -10,11 +12,12 @@ import { parseRoomId } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Config } from '../../config.ts';
+import type { DelayedEventStatus, DelayedEventsWanted } from '../../services/delayed-events/delayed-event-list.ts';
 import type { DelayedEventAction } from '../../services/delayed-events/delayed-event-state.ts';
 import type { DelayedEvents, Manager } from '../../services/delayed-events/delayed-events.ts';
 import type { EndpointRequest, RequestContext } from '../route.ts';
 import { type Route, route } from '../route.ts';
-import { presentDelayedEvent } from './present-delayed-event.ts';
+import { presentByStatus, presentDelayedEvent, presentDelayedEvents } from './present-delayed-event.ts';
 import type { RoomWritingServices } from './room-writing-services.ts';
 import { stickyFieldOf } from './sticky-parameter.ts';
 
@@ -38,8 +41,45 @@ export function delayedEventRoutes(services: DelayedEventServices): Route[] {
       rateLimits.take('manageDelayedEvent', requester.userId);
       return presentDelayedEvent(await delayedEvents.find(path.delayId, requester.userId));
     }),
+    route(listDelayedEvents, async ({ query, requester }) => {
+      rateLimits.take('manageDelayedEvent', requester.userId);
+      const page = await delayedEvents.list(wantedOf(query, requester));
+      return presentDelayedEvents(page);
+    }),
+    route(listDelayedEventsUnstable, async ({ query, requester }) => {
+      rateLimits.take('manageDelayedEvent', requester.userId);
+      const page = await delayedEvents.list(wantedOf(query, requester));
+      return { ...presentDelayedEvents(page), ...presentByStatus(page, query.status) };
+    }),
   ];
 }
+
+type ListQuery = EndpointRequest<typeof listDelayedEventsUnstable>['query'];
+
+function wantedOf(query: ListQuery, { userId }: { userId: string }): DelayedEventsWanted {
+  return {
+    userId,
+    direction: query.dir === 'b' ? 'backwards' : 'forwards',
+    from: query.from,
+    fromTs: query.from_ts,
+    toTs: query.to_ts,
+    roomId: query.room_id,
+    type: query.type,
+    statuses: STATUSES[query.status ?? 'any'] ?? [],
+    delayIds: query.delay_id,
+  };
+}
+
+const FINALISED: readonly DelayedEventStatus[] = ['sent', 'cancelled', 'failed'];
+
+const STATUSES: Readonly<Record<string, readonly DelayedEventStatus[]>> = {
+  scheduled: ['scheduled'],
+  sent: ['sent'],
+  cancelled: ['cancelled'],
+  failed: ['failed'],
+  finalised: FINALISED,
+  any: ['scheduled', ...FINALISED],
+};
 
 async function schedule(
   { path, query, body, requester }: EndpointRequest<typeof scheduleDelayedEvent>,

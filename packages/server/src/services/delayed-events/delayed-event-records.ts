@@ -9,6 +9,7 @@ import {
   selectDelayedContent,
   selectDelayedEvent,
   selectDelayIdOfTransaction,
+  selectScheduledEvent,
   selectScheduledEvents,
   updateFinalised,
   updateRestarted,
@@ -97,6 +98,12 @@ export class DelayedEventRecords {
     if (!delayId.isWellFormed()) return undefined;
     const [row] = await this.#storage.read(selectDelayedEvent, { delayId });
     return row === undefined ? undefined : readDelayedEvent(row);
+  }
+
+  /** `undefined` where there is none, or it is finalised. */
+  async findScheduled(delayId: string): Promise<ScheduledEventRow | undefined> {
+    const [row] = await this.#storage.read(selectScheduledEvent, { delayId });
+    return row;
   }
 
   async contentOf(delayedNid: number) {

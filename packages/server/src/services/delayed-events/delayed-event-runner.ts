@@ -59,10 +59,8 @@ export class DelayedEventRunner {
   }
 
   async start(): Promise<void> {
-    const { records, platform } = this.#parts;
-    for await (const rows of records.scheduled()) {
-      const nowMs = platform.clock.nowMs();
-      for (const row of rows) this.#takeUp(row, nowMs);
+    for await (const rows of this.#parts.records.scheduled()) {
+      for (const row of rows) this.takeUp(row);
     }
     this.#scheduled.run();
   }
@@ -73,7 +71,7 @@ export class DelayedEventRunner {
     await Promise.all(this.#underWay);
   }
 
-  /** Begins to wait for one that is on disk. */
+  /** Begins to wait for one that is on disk. One that is waited for already is left alone. */
   add(event: Pick<ScheduledEvent, 'nid' | 'delayId' | 'userId' | 'delayMs'>, dueMs: number): void {
     const state = { name: 'scheduled', dueMs } as const;
     this.#scheduled.add({
@@ -125,8 +123,12 @@ export class DelayedEventRunner {
     return due.length === 0 ? USUAL_RETRY_AFTER_MS : Math.max(1_000, Math.min(...due) - nowMs);
   }
 
-  /** Never longer than its whole delay, whatever became of the wall clock meanwhile. */
-  #takeUp(row: ScheduledEventRow, nowMs: number): void {
+  /**
+   * Begins to wait for one that is on disk and was scheduled before, by a process that is gone or a request that failed
+   * when all was done. Never longer than its whole delay, whatever became of the wall clock meanwhile.
+   */
+  takeUp(row: ScheduledEventRow): void {
+    const nowMs = this.#parts.platform.clock.nowMs();
     const { delayed_nid: nid, delay_id: delayId, user_id: userId, delay_ms: delayMs } = row;
     const leftMs = Math.min(delayMs, Math.max(0, row.send_ts - nowMs));
     this.add({ nid, delayId, userId, delayMs }, this.#parts.platform.clock.monotonicMs() + leftMs);

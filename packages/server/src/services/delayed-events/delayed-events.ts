@@ -8,6 +8,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { Sending } from '../rooms/sending.ts';
 import type { DelayedEvent, EventToDelay } from './delayed-event.ts';
+import { type DelayedEventsPage, type DelayedEventsWanted, listDelayedEvents } from './delayed-event-list.ts';
 import { DelayedEventRecords } from './delayed-event-records.ts';
 import { DelayedEventRunner } from './delayed-event-runner.ts';
 import { type DelayedEventAction, stepDelayedEvent } from './delayed-event-state.ts';
@@ -104,6 +105,7 @@ export class DelayedEvents {
     const known = await this.#records.ofTransaction(event);
     if (known === undefined)
       throw limitExceeded('The delayed event of this transaction was just forgotten. Try again.');
+    await this.#takeUp(known);
     return known;
   }
 
@@ -114,7 +116,11 @@ export class DelayedEvents {
   async act(delayId: string, action: DelayedEventAction, manager: Manager): Promise<ActionOutcome> {
     for (let round = 0; round < MAX_WAITS; round++) {
       const event = this.#runner.get(delayId);
-      if (event === undefined) return this.#actOnFinalised(delayId, action, manager);
+      if (event === undefined) {
+        const outcome = await this.#actOnFinalised(delayId, action, manager);
+        if (outcome !== undefined) return outcome;
+        continue;
+      }
       if (!isManagedBy(event.userId, manager)) throw unknownDelayedEvent();
       const outcome = await this.#runner.act(event, action);
       if (outcome !== 'wait') return outcome;
@@ -130,22 +136,41 @@ export class DelayedEvents {
     return event;
   }
 
+  /** A page of what a user has scheduled, or had. Throws M_INVALID_PARAM where `from` is none of ours. */
+  list(wanted: DelayedEventsWanted): Promise<DelayedEventsPage> {
+    return listDelayedEvents(this.#parts.storage, wanted);
+  }
+
   /** Forgets all delayed events of an account that ended; what is scheduled is not sent. */
   async forgetUser(userId: string): Promise<void> {
     await this.#records.deleteOfUser(userId);
     this.#runner.forgetUser(userId);
   }
 
-  async #actOnFinalised(delayId: string, action: DelayedEventAction, manager: Manager): Promise<ActionOutcome> {
+  /** `undefined` where it was not finalised, and is waited for now. */
+  async #actOnFinalised(
+    delayId: string,
+    action: DelayedEventAction,
+    manager: Manager,
+  ): Promise<ActionOutcome | undefined> {
     const event = await this.#records.find(delayId);
     if (event === undefined || !isManagedBy(event.userId, manager)) throw unknownDelayedEvent();
     const { finalised } = event;
-    // It was scheduled a moment ago, and its own request is not answered yet.
-    if (finalised === undefined) throw unknownDelayedEvent();
+    if (finalised === undefined) {
+      await this.#takeUp(delayId);
+      return undefined;
+    }
     const state = { name: 'finalised', outcome: finalised.outcome } as const;
     const nowMs = this.#parts.platform.clock.monotonicMs();
     const input = action === 'restart' ? { kind: action, delayMs: event.delayMs } : { kind: action };
     return stepDelayedEvent(state, input, nowMs).effect === 'done' ? 'done' : 'conflict';
+  }
+
+  /** Where the database was slow to say that it has it, or lost the word, it is on disk and nobody waits for it. */
+  async #takeUp(delayId: string): Promise<void> {
+    if (this.#runner.get(delayId) !== undefined) return;
+    const row = await this.#records.findScheduled(delayId);
+    if (row !== undefined) this.#runner.takeUp(row);
   }
 
   /** What is known already to be no event of this room. */

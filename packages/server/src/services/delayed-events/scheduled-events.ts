@@ -52,6 +52,7 @@ export class ScheduledEvents {
   }
 
   add(event: ScheduledEvent): void {
+    if (this.#events.has(event.delayId)) return;
     this.#events.set(event.delayId, event);
     const own = this.#ofUsers.get(event.userId);
     if (own === undefined) this.#ofUsers.set(event.userId, new Set([event]));

@@ -72,12 +72,51 @@ export const selectScheduledEvents = defineStatement<{ after: number; limit: num
    where finalised_ts is null and delayed_nid > :after order by delayed_nid limit :limit`,
 );
 
+export const selectScheduledEvent = defineStatement<{ delayId: string }, ScheduledEventRow>(
+  `select ${SCHEDULED_COLUMNS} from delayed_events where delay_id = :delayId and finalised_ts is null`,
+);
+
 export const selectDelayedContent = defineStatement<{ delayedNid: number }, DelayedContentRow>(
   `select ${CONTENT_COLUMNS} from delayed_events where delayed_nid = :delayedNid`,
 );
 
 export const selectDelayedEvent = defineStatement<{ delayId: string }, DelayedEventRow>(
   `select ${ALL_COLUMNS} from delayed_events where delay_id = :delayId`,
+);
+
+export interface DelayedEventsFilter extends Record<string, string | number | null | readonly string[]> {
+  userId: string;
+  /** Between these, both included. */
+  fromTs: number;
+  toTs: number;
+  /** Where the page before ended, not included. */
+  afterTs: number;
+  afterNid: number;
+  roomId: string | null;
+  type: string | null;
+  statuses: readonly string[];
+  /** Whether those of `delayIds` alone are looked for. */
+  isOfIds: number;
+  delayIds: readonly string[];
+  limit: number;
+}
+
+const FILTER = `user_id = :userId and send_ts >= :fromTs and send_ts <= :toTs
+  and (cast(:roomId as text) is null or room_id = :roomId) and (cast(:type as text) is null or type = :type)
+  and status in (:...'statuses) and (:isOfIds = 0 or delay_id in (:...'delayIds))`;
+
+/** A page of a user's delayed events in the order of their send times. */
+export const selectDelayedEventsForwards = defineStatement<DelayedEventsFilter, DelayedEventRow>(
+  `select ${ALL_COLUMNS} from delayed_events
+   where ${FILTER} and (send_ts, delayed_nid) > (:afterTs, :afterNid)
+   order by send_ts, delayed_nid limit :limit`,
+);
+
+/** The same, the latest first. */
+export const selectDelayedEventsBackwards = defineStatement<DelayedEventsFilter, DelayedEventRow>(
+  `select ${ALL_COLUMNS} from delayed_events
+   where ${FILTER} and (send_ts, delayed_nid) < (:afterTs, :afterNid)
+   order by send_ts desc, delayed_nid desc limit :limit`,
 );
 
 export const updateRestarted = defineStatement<{ delayedNid: number; sinceTs: number; sendTs: number }>(
