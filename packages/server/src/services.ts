@@ -112,11 +112,11 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const threadSubscriptions = new ThreadSubscriptions(storage, reading.history);
   const { sync, sliding } = composeSync(parts, { ...ground, ephemeral, encryption, sticky, threadSubscriptions });
   sliding.start();
-  const { profiles, users } = accounts;
+  const { profiles, users, accountData } = accounts;
   const { keys } = remoteServers;
   const pushDelivery = composePushDelivery(parts, ground);
   await pushDelivery.sender.start();
-  const resident = createResident({ ...parts, ...ground, serverName, profiles, users, keys });
+  const resident = createResident({ ...parts, ...ground, serverName, profiles, users, accountData, keys });
   const federationInbound = await startFederationInbound({ ...parts, ...ground, ephemeral, encryption });
   return {
     accounts,
@@ -165,6 +165,11 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
     memberships,
     projections: [createStickyProjection(stickyRooms), push.projection, outgoingProjection],
     profileOf: async (userId) => accounts.profiles.memberProfile(parseUserId(userId)),
+    takesGuests: config.registration.guests,
+    accounts: {
+      isGuest: async (userId) => (await accounts.users.find(parseUserId(userId)))?.isGuest === true,
+      blocksInvites: (userId) => accounts.accountData.blocksInvites(userId),
+    },
     receiving: {
       stickyBurst: config.stickyEvents.receivedBurst,
       stickyPerSecond: config.stickyEvents.receivedPerSecond,
@@ -276,6 +281,7 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
     platform,
     serverName: config.serverName,
     registrationMode: config.registration.mode,
+    takesGuests: config.registration.guests,
     registrationSharedSecret: config.registrationSharedSecret,
     tokenLifetimes: tokenLifetimesOf(config),
     passwordCost,

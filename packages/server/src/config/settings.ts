@@ -86,6 +86,11 @@ export const SETTINGS = {
         description: '`closed`: by `limpet user create` only. `token`: with a registration token. `open`: anyone.',
         default: 'closed',
       }),
+      guests: flag({
+        description:
+          'Whether anybody may come in as a guest: without a password, and only into rooms that let guests join.',
+        default: false,
+      }),
     },
     { description: 'Who may make an account.' },
   ),

@@ -50,6 +50,7 @@ export async function createTestRoomReading(options: TestRoomReadingOptions = {}
       global: async () => [],
       inRooms: async () => [],
       ignoredUsers: async (userId) => ignored.get(userId) ?? new Set(),
+      blocksInvites: async () => false,
     },
     sticky: { isEnabled: stickyEnabled, names: stableNames ? STABLE_STICKY_NAMES : UNSTABLE_STICKY_NAMES },
     relatedRooms: rooms.relatedRooms,

@@ -21,6 +21,7 @@ const NO_ACCOUNT_DATA: AccountDataReader = {
   global: async () => [],
   inRooms: async () => [],
   ignoredUsers: async () => new Set(),
+  blocksInvites: async () => false,
 };
 
 /** What notifies whom, as after a start over this storage. */

@@ -43,24 +43,30 @@ async function registerUser(
 ): Promise<HandlerResult> {
   const { registration, registrationTokens, interactiveAuthentication } = accounts;
   rateLimits.take('registration', clientNetwork);
-  if (query.kind === 'guest') throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'This server has no guests.');
+  if (query.kind === 'guest') {
+    // Nothing else of the body counts for a guest.
+    const { deviceId: _ignored, ...device } = deviceRequestOf(body, { clientAddress, userAgent });
+    return registeredAnswer(await registration.registerGuest({ ...device, deviceId: undefined }));
+  }
   const operation = {
     name: 'register',
     userId: undefined,
     flows: await registration.flows(),
     stages: { [DUMMY]: dummyStage, [REGISTRATION_TOKEN]: registrationTokenStage(registrationTokens) },
-    validate: ({ username, password }: Omit<typeof body, 'auth'>) => registration.checkRequest({ username, password }),
+    validate: ({ username, password, guest_access_token: guestToken }: Omit<typeof body, 'auth'>) =>
+      registration.checkRequest({ username, password, guestToken }),
   };
   const authorization = await interactiveAuthentication.authorize(operation, body);
   if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);
 
-  const { username, password, inhibit_login: inhibitLogin, ...device } = authorization.parameters;
+  const { username, password, inhibit_login: inhibitLogin, guest_access_token, ...device } = authorization.parameters;
   if (password === undefined) throw new MatrixError('M_MISSING_PARAM', 'The body needs "password".');
   const registered = await registration.register({
     username,
     password,
     device: inhibitLogin === true ? undefined : deviceRequestOf(device, { clientAddress, userAgent }),
     token: authorization.evidence.get(REGISTRATION_TOKEN),
+    guestToken: guest_access_token,
   });
   return registeredAnswer(registered);
 }

@@ -13,11 +13,8 @@ import type { Accounts } from '../../services/accounts/accounts.ts';
 import { type Route, route } from '../route.ts';
 import { rtcTransportsOf } from './rtc.ts';
 
-/**
- * The versions of the specification that are spoken. 1.18 asks for ways to lock and suspend users and to block invites,
- * which are not there, so it is not claimed.
- */
-const VERSIONS = Array.from({ length: 17 }, (_unused, minor) => `v1.${minor + 1}`);
+/** The versions of the specification that are spoken. */
+const VERSIONS = Array.from({ length: 18 }, (_unused, minor) => `v1.${minor + 1}`);
 
 /** What a client asks before it knows anything. Specification: client-server API, chapters 2, 3.7 and 4. */
 export function serverInformationRoutes(config: Config, { users }: Pick<Accounts, 'users'>): Route[] {
@@ -69,6 +66,7 @@ function unstableFeatures(config: Config): JsonObject {
     'org.matrix.msc4143': true,
     'org.matrix.msc4486': true,
     ...(config.stickyEvents.enabled && { 'org.matrix.msc4354': true }),
+    'org.matrix.msc4380': true,
     'org.matrix.simplified_msc3575': true,
     'org.matrix.msc3814': true,
   };

@@ -25,6 +25,7 @@ beforeEach(async () => {
     platform,
     serverName: parseServerName('hs'),
     registrationMode: 'open',
+    takesGuests: false,
     registrationSharedSecret: undefined,
     tokenLifetimes: { accessTokenMs: 300_000, refreshTokenMs: undefined },
     passwordCost: CHEAP_PASSWORD_COST,

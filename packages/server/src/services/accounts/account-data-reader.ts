@@ -10,6 +10,8 @@ export interface AccountDataReader {
   inRooms(userId: string, rooms: ReadonlyMap<string, StreamVector | undefined>): Promise<readonly AccountDataItem[]>;
   /** The users whose events this user does not want to see (`m.ignored_user_list`). Cached. */
   ignoredUsers(userId: string): Promise<ReadonlySet<string>>;
+  /** Whether this user takes no invites (`m.invite_permission_config`). */
+  blocksInvites(userId: string): Promise<boolean>;
 }
 
 export interface AccountDataItem {

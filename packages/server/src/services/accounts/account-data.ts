@@ -8,6 +8,7 @@ import {
   selectAccountData,
   selectAccountDataBetween,
   selectAccountDataInRooms,
+  selectAccountDataOfTypes,
   selectAllAccountData,
   upsertAccountData,
 } from '../../storage/queries/account-data.ts';
@@ -15,6 +16,7 @@ import type { Storage, WriteTransaction } from '../../storage/storage.ts';
 import { hasSeen, type StreamRange, type StreamVector } from '../../storage/stream.ts';
 import type { AccountDataItem, AccountDataReader } from './account-data-reader.ts';
 import { IGNORED_USERS_TYPE, NOBODY_IGNORED, readIgnoredUsers } from './ignored-users.ts';
+import { INVITE_PERMISSION_TYPES, isBlockingInvites } from './invite-permission.ts';
 
 /** Users whose ignore list is kept in memory. */
 const MAX_CACHED_IGNORE_LISTS = 10_000;
@@ -112,6 +114,12 @@ export class AccountData implements AccountDataReader {
         return since === undefined || !hasSeen(since, row);
       })
       .map(itemOf);
+  }
+
+  async blocksInvites(userId: string): Promise<boolean> {
+    const types = INVITE_PERMISSION_TYPES;
+    const rows = await this.#storage.read(selectAccountDataOfTypes, { userId, roomId: '', types });
+    return rows.some((row) => isBlockingInvites(JSON.parse(row.content_json)));
   }
 
   async ignoredUsers(userId: string): Promise<ReadonlySet<string>> {

@@ -28,6 +28,7 @@ export interface AccountsOptions {
   readonly platform: Platform;
   readonly serverName: ServerName;
   readonly registrationMode: RegistrationMode;
+  readonly takesGuests: boolean;
   /** `undefined` switches that registration off. */
   readonly registrationSharedSecret: string | undefined;
   /** Of clients that know refresh tokens. */
@@ -84,6 +85,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
     sessions,
     passwordHasher,
     registrationTokens,
+    accessTokens,
+    takesGuests: options.takesGuests,
   });
   const accountData = new AccountData(storage);
   return {

@@ -1,5 +1,6 @@
 import { localpartOf, parseUserId, type ServerName, type UserId, userIdOf } from '@limpet/protocol/identifiers';
 import { MatrixError } from '@limpet/protocol/matrix-error';
+import { updateGuestToUser } from '../../storage/queries/guests.ts';
 import { insertUser, selectAnyUser, selectUser, selectUsersAfter, type UserRow } from '../../storage/queries/users.ts';
 import { ExpectationFailed, type Storage, type WriteTransaction } from '../../storage/storage.ts';
 import type { PasswordHasher } from './password-hasher.ts';
@@ -79,6 +80,18 @@ export class Users {
       const flags = { isAdmin: Number(user.isAdmin), isGuest: Number(passwordHash === undefined) };
       const row = { userId, passwordHash: passwordHash ?? null, createdTs, ...flags };
       transaction.expect(insertUser, row, NAME_IS_FREE);
+      return build(transaction);
+    });
+    return writing.catch((error) => {
+      throw error instanceof ExpectationFailed && error.expectation === NAME_IS_FREE ? userInUse() : error;
+    });
+  }
+
+  /** Like `create`, for a guest who becomes a user. Throws M_USER_IN_USE when that happened already. */
+  async upgrade<T>(user: NewUser, build: (transaction: WriteTransaction) => T) {
+    const { userId, passwordHash = '' } = user;
+    const writing = this.#storage.write((transaction) => {
+      transaction.expect(updateGuestToUser, { userId, passwordHash }, NAME_IS_FREE);
       return build(transaction);
     });
     return writing.catch((error) => {

@@ -39,6 +39,10 @@ export class PushRulesAccountData implements AccountDataReader {
     const contentJson = JSON.stringify({ global: await this.#pushRules.ruleset(userId) });
     return { roomId: undefined, type: PUSH_RULES_TYPE, contentJson };
   }
+
+  blocksInvites(userId: string): Promise<boolean> {
+    return this.#accountData.blocksInvites(userId);
+  }
 }
 
 function isPushRules(item: AccountDataItem): boolean {

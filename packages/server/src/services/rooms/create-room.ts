@@ -13,6 +13,8 @@ import { ExpectationFailed } from '../../storage/storage.ts';
 import type { MemberProfile } from '../accounts/profiles.ts';
 import { ALIAS_EXPECTATION, type Aliases } from './aliases.ts';
 import type { EventMaker, MadeEvent } from './event-maker.ts';
+import { inviteBlocked } from './invite-blocked.ts';
+import type { LocalAccounts } from './local-accounts.ts';
 import type { MembershipChanges, ProfileOf } from './membership-changes.ts';
 import { type CreateRoomRequest, createEventOf, eventsAfterCreate, type RoomPlan } from './room-to-create.ts';
 import type { RoomWriter } from './room-writer.ts';
@@ -31,14 +33,16 @@ export interface RoomCreationParts {
   readonly aliases: Aliases;
   readonly memberships: MembershipChanges;
   readonly profileOf: ProfileOf;
+  readonly accounts: LocalAccounts;
   readonly serverName: string;
   readonly platform: Pick<Platform, 'random' | 'log'>;
 }
 
 /**
  * Makes a room with all it begins with, or nothing at all; the room ID. Throws M_ROOM_IN_USE, M_INVALID_ROOM_STATE,
- * M_UNSUPPORTED_ROOM_VERSION, M_INVALID_PARAM, and M_UNKNOWN (502) for who is invited and whose server cannot be
- * reached. Users of other servers are invited once the room is there; what their server refuses is left out.
+ * M_UNSUPPORTED_ROOM_VERSION, M_INVALID_PARAM, M_INVITE_BLOCKED, and M_UNKNOWN (502) for who is invited and whose
+ * server cannot be reached. Users of other servers are invited once the room is there; what their server refuses is
+ * left out.
  * Specification: client-server API, `POST /createRoom`.
  */
 export async function createRoom(request: CreateRoomRequest, parts: RoomCreationParts): Promise<string> {
@@ -77,6 +81,9 @@ async function planRoom(request: CreateRoomRequest, parts: RoomCreationParts): P
   }
   const invited = [...new Set(request.invite)];
   const isLocal = (userId: string) => serverNameOf(parseUserId(userId)) === parts.serverName;
+  for (const userId of invited.filter(isLocal)) {
+    if (await parts.accounts.blocksInvites(userId)) throw inviteBlocked(userId);
+  }
   const profiles = new Map<string, MemberProfile>();
   await someAtOnce([request.creator, ...invited], async (userId) => {
     profiles.set(userId, await parts.profileOf(userId));

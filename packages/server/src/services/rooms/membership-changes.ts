@@ -8,9 +8,12 @@ import type { Storage, WriteTransaction } from '../../storage/storage.ts';
 import type { MemberProfile } from '../accounts/profiles.ts';
 import type { NewEvent } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
+import { checkGuestAccess, noGuests } from './guest-access.ts';
+import { inviteBlocked } from './invite-blocked.ts';
 import { joinedRooms } from './joined-rooms.ts';
 import type { RoomsElsewhere } from './joining/rooms-elsewhere.ts';
 import { type LoadedRoom, membershipIn } from './loaded-room.ts';
+import type { LocalAccounts } from './local-accounts.ts';
 import type { MembershipReader, MembershipRecord } from './membership-reader.ts';
 import { NoAuthorisingUser, type RestrictedJoins } from './restricted-joins.ts';
 import type { Decide, Decision, RoomInTurn } from './room-actor.ts';
@@ -38,6 +41,7 @@ export interface MembershipChangesParts {
   readonly restrictedJoins: RestrictedJoins;
   readonly elsewhere: RoomsElsewhere;
   readonly profileOf: ProfileOf;
+  readonly accounts: LocalAccounts;
   readonly serverName: string;
   readonly log: Log;
 }
@@ -86,9 +90,11 @@ export class MembershipChanges {
    */
   async join({ roomId, userId, reason, servers = [] }: EntryRequest): Promise<void> {
     const content = memberContent('join', { profile: await this.#parts.profileOf(userId), reason });
+    const isGuest = await this.#parts.accounts.isGuest(userId);
     for (let attempt = 1; attempt <= MAX_JOIN_ATTEMPTS; attempt++) {
-      const need = await this.#joinHere({ roomId, userId, content });
+      const need = await this.#joinHere({ roomId, userId, content, isGuest });
       if (need === undefined) return;
+      if (isGuest) throw noGuests();
       const isPresent = need === 'their word';
       if (await this.#parts.elsewhere.joins.join({ roomId, userId, content, servers, isPresent })) return;
     }
@@ -113,9 +119,10 @@ export class MembershipChanges {
 
   /**
    * Inviting who is invited already changes nothing. A user of another server is invited once that has signed the
-   * event.
+   * event. Throws M_INVITE_BLOCKED for who takes no invites.
    */
   async invite({ roomId, sender, target, reason, isDirect = false }: InviteRequest): Promise<void> {
+    await this.#checkTakesInvites(target);
     const profile = await this.#parts.profileOf(target);
     const content = { ...memberContent('invite', { profile, reason }), ...(isDirect ? { is_direct: true } : {}) };
     const event = memberEvent(sender, target, content);
@@ -214,6 +221,7 @@ export class MembershipChanges {
   }): Promise<string> {
     const { roomId, sender, target, extraTopLevel, alongside } = request;
     const { membership } = request.content;
+    if (membership === 'invite') await this.#checkTakesInvites(target);
     const isOfTarget = membership === 'invite' || (membership === 'join' && sender === target);
     const profile = isOfTarget ? await this.#parts.profileOf(target) : undefined;
     const content = { ...profileContent(profile), ...request.content };
@@ -223,7 +231,9 @@ export class MembershipChanges {
       if (eventId === undefined) throw new Error('An invite that is not to be left out was left out');
       return eventId;
     }
+    const isGuest = membership === 'join' && (await this.#parts.accounts.isGuest(target));
     const [written] = await this.#change(roomId, sender, async (turn) => {
+      if (isGuest) checkGuestAccess(turn.room.state);
       const authorisation = membership === 'join' ? await this.#authorisation(turn, target) : {};
       const event = memberEvent(sender, target, { ...content, ...authorisation });
       return { events: [{ ...event, extraTopLevel }], alongside: ofFirst(alongside) };
@@ -282,12 +292,13 @@ export class MembershipChanges {
   }
 
   /** What a join needs of other servers: the room itself, or their word for the newcomer; `undefined` once joined. */
-  async #joinHere({ roomId, userId, content }: LocalJoin): Promise<'the room' | 'their word' | undefined> {
+  async #joinHere({ roomId, userId, content, isGuest }: LocalJoin): Promise<'the room' | 'their word' | undefined> {
     try {
       const isHere = await this.#changeHere(roomId, async (turn) => {
         await turn.loadMembers(userId);
         if (membershipIn(turn.room, userId) === 'join') return NOTHING;
         if (isElsewhere(turn.room)) return ELSEWHERE;
+        if (isGuest) checkGuestAccess(turn.room.state);
         const authorisation = await this.#authorisation(turn, userId);
         return { events: [memberEvent(userId, userId, { ...content, ...authorisation })] };
       });
@@ -323,6 +334,10 @@ export class MembershipChanges {
     return room === undefined ? undefined : this.#parts.memberships.of(room, userId);
   }
 
+  async #checkTakesInvites(userId: string): Promise<void> {
+    if (!this.#isRemote(userId) && (await this.#parts.accounts.blocksInvites(userId))) throw inviteBlocked(userId);
+  }
+
   #isRemote(userId: string): boolean {
     return serverNameOf(userId) !== this.#parts.serverName;
   }
@@ -332,6 +347,7 @@ interface LocalJoin {
   readonly roomId: string;
   readonly userId: string;
   readonly content: JsonObject;
+  readonly isGuest: boolean;
 }
 
 /** Nobody of this server is in the room and others are: what this server has of it may be out of date. */

@@ -8,10 +8,12 @@ import { Aliases } from './aliases.ts';
 import { createRoom } from './create-room.ts';
 import { EventMaker } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
+import { GuestExits } from './guest-exits.ts';
 import { Backfill } from './joining/backfill.ts';
 import { RemoteAliases } from './joining/remote-aliases.ts';
 import { createRoomsElsewhere, type RoomsElsewhere } from './joining/rooms-elsewhere.ts';
 import { JoiningRooms } from './joining-rooms.ts';
+import type { LocalAccounts } from './local-accounts.ts';
 import { MembershipChanges, type ProfileOf } from './membership-changes.ts';
 import type { Memberships } from './memberships.ts';
 import type { OlderHistory } from './older-history.ts';
@@ -48,6 +50,8 @@ export interface RoomsParts {
   /** Of the services above; rooms have their own besides. */
   readonly projections: readonly Projection[];
   readonly profileOf: ProfileOf;
+  readonly accounts: LocalAccounts;
+  readonly takesGuests: boolean;
   readonly receiving: ReceivingLimits;
   /** How many rooms the writer keeps in memory; for tests. */
   readonly maxRoomsInMemory?: number;
@@ -89,7 +93,7 @@ export interface RoomsService {
 }
 
 export function createRoomsService(parts: RoomsParts): RoomsService {
-  const { storage, platform, serverName, events, state, memberships, profileOf } = parts;
+  const { storage, platform, serverName, events, state, memberships } = parts;
   const relatedRooms = new RelatedRooms(storage);
   const projections = [createRelationProjection(relatedRooms), ...parts.projections];
   const signer: EventSigner = { serverName, key: parts.signingKey };
@@ -109,21 +113,18 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   writer.watch(receiver);
   const joinParts = { receiver, writer, maker, roomServers, joining, signer, approve };
   const elsewhere = createRoomsElsewhere({ ...parts, ...joinParts });
-  const changes = { storage, writer, events, memberships, restrictedJoins, elsewhere, profileOf, serverName, log };
-  const membershipChanges = new MembershipChanges(changes);
+  const membershipChanges = new MembershipChanges({ ...parts, writer, restrictedJoins, elsewhere, log });
   const transactions = new SentTransactions(storage);
+  const relations = new RelationRules(storage, events);
   const sending = new Sending({
-    writer,
-    transactions,
-    relations: new RelationRules(storage, events),
-    events,
-    aliases,
+    ...{ writer, transactions, relations, events, aliases, clock },
     memberships: membershipChanges,
-    clock,
   });
   const sweeper = createTransactionSweeper(platform, storage);
   const relationFiller = new RelationFiller({ storage, platform, events, relatedRooms });
-  const creation = { writer, maker, aliases, memberships: membershipChanges, profileOf, serverName, platform };
+  const leave: MembershipChanges['leave'] = (request) => membershipChanges.leave(request);
+  const guestExits = new GuestExits({ ...parts, log, leave });
+  const creation = { ...parts, writer, maker, aliases, memberships: membershipChanges };
   return {
     sending,
     membershipChanges,
@@ -142,9 +143,11 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
       sweeper.start();
       await relationFiller.start();
       await receiver.start();
+      guestExits.start();
     },
     async stop() {
       await relationFiller.stop();
+      await guestExits.stop();
       await receiver.stop();
       await sweeper.stop();
     },

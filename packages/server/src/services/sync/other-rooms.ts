@@ -23,7 +23,10 @@ export async function readStrippedRoom(
   if (!isNews(range, membership) && !request.fullState) return undefined;
   // Specification: client-server API, "Ignoring Users": invites of theirs are not sent.
   if ((await sources.accountData.ignoredUsers(request.userId)).has(membership.sender)) return undefined;
-  const section = membership.membership === 'invite' ? 'invite_state' : 'knock_state';
+  const isInvite = membership.membership === 'invite';
+  // Nor is any where the user takes none, from whenever it is ("Invite permission").
+  if (isInvite && (await sources.accountData.blocksInvites(request.userId))) return undefined;
+  const section = isInvite ? 'invite_state' : 'knock_state';
   return `{"${section}":{"events":${await sources.rooms.strippedState(room, request.userId)}}}`;
 }
 

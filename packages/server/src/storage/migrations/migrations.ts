@@ -14,6 +14,7 @@ import { crossSigning } from './0013-cross-signing.ts';
 import { accountStanding } from './0014-account-standing.ts';
 import { threadSubscriptions } from './0015-thread-subscriptions.ts';
 import { reports } from './0016-reports.ts';
+import { guests } from './0017-guests.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step from nothing to today, in order. The server takes the missing ones at start, each in a transaction. */
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly Migration[] = [
   accountStanding,
   threadSubscriptions,
   reports,
+  guests,
 ];

@@ -12,6 +12,11 @@ export const selectAccountData = defineStatement<
   { content_json: string }
 >('select content_json from account_data where user_id = :userId and room_id = :roomId and type = :type');
 
+export const selectAccountDataOfTypes = defineStatement<
+  { userId: string; roomId: string; types: readonly string[] },
+  { content_json: string }
+>("select content_json from account_data where user_id = :userId and room_id = :roomId and type in (:...'types')");
+
 /** What one writer changed last, with `after` < position <= `upTo`. */
 export const selectAccountDataBetween = defineStatement<
   { userId: string; writer: number; after: number; upTo: number },

@@ -7,9 +7,11 @@ import { contentOf, type Pdu } from '@limpet/protocol/pdu';
 import { findRoomVersion, type RoomVersion } from '@limpet/protocol/room-version';
 import { type SigningKey, signEvent } from '@limpet/protocol/signing';
 import type { Clock } from '../../../platform/clock.ts';
+import type { AccountDataReader } from '../../accounts/account-data-reader.ts';
 import type { Users } from '../../accounts/users.ts';
 import type { ServerKeys } from '../../remote-servers/remote-servers.ts';
 import type { EventStore } from '../../rooms/event-store.ts';
+import { inviteBlocked } from '../../rooms/invite-blocked.ts';
 import type { ReceivedEvent } from '../../rooms/received-event.ts';
 import type { RoomRecord } from '../../rooms/room-event.ts';
 import type { RoomReceiver } from '../../rooms/room-receiver.ts';
@@ -24,6 +26,7 @@ interface ReceivedInvitesParts {
   readonly clock: Clock;
   readonly keys: ServerKeys;
   readonly users: Users;
+  readonly accountData: AccountDataReader;
   readonly events: EventStore;
   readonly summaries: RoomSummaries;
   readonly gate: RoomGate;
@@ -56,7 +59,7 @@ export class ReceivedInvites {
    *
    * Throws M_INCOMPATIBLE_ROOM_VERSION, M_BAD_JSON for what is no event, M_INVALID_PARAM for one that is no such
    * invite, M_MISSING_PARAM for a create event of another room, M_FORBIDDEN where there is no such user, a signature is
-   * wrong or the room refuses it.
+   * wrong or the room refuses it, M_INVITE_BLOCKED where the user takes none.
    */
   async take(invite: ReceivedInvite): Promise<JsonObject> {
     const claimed = findRoomVersion(invite.versionId);
@@ -86,6 +89,7 @@ export class ReceivedInvites {
     if (user === undefined || user.isDeactivated) {
       throw new MatrixError('M_FORBIDDEN', `There is no user ${userId} who could be invited.`);
     }
+    if (await this.#parts.accountData.blocksInvites(userId)) throw inviteBlocked(userId);
   }
 
   /** The room, if somebody of ours is in it: then it has its say. */

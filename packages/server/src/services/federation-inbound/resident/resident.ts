@@ -1,6 +1,7 @@
 import type { SigningKey } from '@limpet/protocol/signing';
 import type { Platform } from '../../../platform/platform.ts';
 import type { Storage } from '../../../storage/storage.ts';
+import type { AccountDataReader } from '../../accounts/account-data-reader.ts';
 import type { Profiles } from '../../accounts/profiles.ts';
 import type { Users } from '../../accounts/users.ts';
 import type { ServerKeys } from '../../remote-servers/remote-servers.ts';
@@ -31,6 +32,7 @@ export interface ResidentParts {
   readonly signingKey: SigningKey;
   readonly keys: ServerKeys;
   readonly users: Users;
+  readonly accountData: AccountDataReader;
   readonly storage: Storage;
   readonly platform: Platform;
   readonly profiles: Profiles;
@@ -69,7 +71,7 @@ export function createResident(parts: ResidentParts): Resident {
   const arrivals = { serverName, signingKey, clock, keys, gate, events, receiver };
   return {
     handedOver: new HandedOverEvents({ ...arrivals, writer: rooms.writer, roomServers, newcomers }),
-    invites: new ReceivedInvites({ ...arrivals, users: parts.users, summaries }),
+    invites: new ReceivedInvites({ ...arrivals, users: parts.users, accountData: parts.accountData, summaries }),
     exchange: new ThirdPartyExchange({ gate, summaries, inviter: rooms.elsewhere.invites }),
     templates: new MembershipTemplates({ serverName, clock, gate, writer: rooms.writer, newcomers }),
     states: new StateAnswers({ serverName, storage, timers, events, state, sight, texts, authChains, gate }),

@@ -83,6 +83,7 @@ export function clientErrorOf(error: RemoteServerError): MatrixError {
 /** Which refusals mean something to the client, and what they are called there. */
 const PASSED_ON: ReadonlyMap<string, Errcode> = new Map([
   ['M_FORBIDDEN', 'M_FORBIDDEN'],
+  ['M_INVITE_BLOCKED', 'M_INVITE_BLOCKED'],
   ['M_UNABLE_TO_AUTHORISE_JOIN', 'M_FORBIDDEN'],
   ['M_UNABLE_TO_GRANT_JOIN', 'M_FORBIDDEN'],
   ['M_INCOMPATIBLE_ROOM_VERSION', 'M_INCOMPATIBLE_ROOM_VERSION'],

@@ -41,7 +41,10 @@ async function isListed(
   sources: SyncSources,
 ): Promise<boolean> {
   // Specification: client-server API, "Ignoring Users": invites of theirs are not sent.
-  if (membership.membership === 'invite') return !ignored.has(membership.sender);
+  if (membership.membership === 'invite') {
+    // Nor any where the user takes none ("Invite permission").
+    return !ignored.has(membership.sender) && !(await sources.accountData.blocksInvites(membership.userId));
+  }
   if (membership.membership === 'knock') return true;
   if (draft.told(membership.roomNid) !== undefined) return true;
   const wasPutOut = membership.membership === 'ban' || membership.sender !== membership.userId;
