@@ -24,6 +24,7 @@ export class SyncStory {
   readonly #options: TestServerOptions;
   #first: TestServer;
   #transactions = 0;
+  #processes = 1;
 
   constructor(world: ManualWorld, server: TestServer, options: TestServerOptions = {}) {
     this.world = world;
@@ -47,7 +48,8 @@ export class SyncStory {
   async restart(): Promise<TestServer> {
     await this.server.server.stop();
     const storage = withoutTail(this.#first.storage);
-    this.server = await createTestServer({ ...this.#options, world: this.world, storage, seed: 2 });
+    this.#processes += 1;
+    this.server = await createTestServer({ ...this.#options, world: this.world, storage, seed: this.#processes });
     return this.server;
   }
 

@@ -22,6 +22,7 @@ import type { RoomAnswer, RoomQuery } from './room-query.ts';
 import type { KnownRoomTraits } from './room-traits.ts';
 import type { SlidingRequest } from './sliding-request.ts';
 import type { SpaceChildren } from './space-children.ts';
+import { coversState } from './state-coverage.ts';
 
 /** Rooms read before other requests get their turn. */
 const ROOMS_PER_TURN = 20;
@@ -195,8 +196,7 @@ function roomQuery(
     ...{ request, range, told, config },
     since: told === undefined ? undefined : (told.upTo ?? range.since),
     news: roomNews,
-    // Who comes back to a room after a while is told what is unread there.
-    isRead: isRead || roomNews?.ownReceipts === true || (told !== undefined && !isLive),
+    isRead: isRead || roomNews?.ownReceipts === true,
     activity: ranked.activity.get(room.nid) ?? { last: 0, bump: 0 },
     isDirect: labels.direct.has(room.roomId),
     membersKey: `${connectionKey} ${room.nid}`,
@@ -211,21 +211,30 @@ function isQuiet({ told, news, membership, range, config, isDirect }: RoomQuery,
 }
 
 function coversConfig(told: ToldRoom, config: RoomConfig): boolean {
-  if (config.timelineLimit > told.timelineLimit) return false;
-  return told.stateRules === config.stateRules || config.stateRules.every((rule) => told.stateRules.includes(rule));
+  return config.timelineLimit <= told.timelineLimit && coversState(told.stateRules, config.stateRules);
 }
 
-/** After a gap nothing says in which rooms the user has read: those of the windows are asked for together. */
+/**
+ * Of rooms that were out of the windows, and of all after a gap in the news, nothing says whether the user has read in
+ * them: they are asked for together, a little too far back for most.
+ */
 async function roomsReadMeanwhile(
   { request, range, news, draft, configs }: RoomsInput,
   sources: SyncSources,
 ): Promise<ReadonlySet<number>> {
+  const roomNids: number[] = [];
+  const from: StreamVector[] = [];
+  for (const nid of configs.keys()) {
+    const told = draft.told(nid);
+    if (told === undefined || (told.upTo === undefined && news !== undefined)) continue;
+    roomNids.push(nid);
+    from.push(told.upTo ?? range.since ?? range.upTo);
+  }
   const read = new Set<number>();
-  if (news !== undefined || range.since === undefined) return read;
-  const roomNids = [...configs.keys()].filter((nid) => draft.told(nid) !== undefined);
-  for (const stretch of range.ranges) {
-    const rows = await sources.storage.read(selectRoomsRead, { roomNids, userId: request.userId, ...stretch });
-    for (const row of rows) read.add(row.room_nid);
+  for (const [writer, upTo] of roomNids.length === 0 ? [] : range.upTo) {
+    const after = Math.min(...from.map((vector) => vector.get(writer) ?? 0));
+    const query = { roomNids, userId: request.userId, writer, after, upTo };
+    for (const row of await sources.storage.read(selectRoomsRead, query)) read.add(row.room_nid);
   }
   return read;
 }

@@ -11,6 +11,7 @@ import { neededMembers } from './needed-members.ts';
 import { lastOfEach, readState, readStateChanges } from './required-state.ts';
 import type { RoomAnswer, RoomQuery, RoomReading } from './room-query.ts';
 import { readSlidingTimeline } from './sliding-timeline.ts';
+import { coversState } from './state-coverage.ts';
 import { readStateRule } from './state-rule.ts';
 
 /** Slots that the room's own properties come from. */
@@ -85,7 +86,7 @@ async function readStateOf(
   if (isInitial) return (await readState(reading, { rules, slots: [] }, sources)).filter(isWantedEvent);
   const changed = await lastOfEach(changes, ({ type, state_key }) => isWanted(type, state_key), sources);
   const told = query.told?.stateRules ?? [];
-  if (query.config.stateRules.every((rule) => told.includes(rule))) return changed;
+  if (coversState(told, query.config.stateRules)) return changed;
   const before = told.map(readStateRule);
   const given = new Set(changed.map(({ nid }) => nid));
   const added = (await readState(reading, { rules, slots: [] }, sources)).filter(
@@ -190,7 +191,7 @@ function toldBy(
   if (told === undefined || isInitial) return { ...config, isStripped: false };
   // After a gap, the client has the last few events alone.
   const hasGap = timeline?.isLimited === true && !isExpanded;
-  const isCovered = config.stateRules.every((rule) => told.stateRules.includes(rule));
+  const isCovered = coversState(told.stateRules, config.stateRules);
   return {
     timelineLimit: hasGap ? config.timelineLimit : Math.max(told.timelineLimit, config.timelineLimit),
     // Rules that ask for more than is wanted now still say what the client has, until some of it changes.

@@ -35,11 +35,16 @@ export function formatStateRule({ include, exclude, isLazy }: StateRuleParts): s
 }
 
 /** Reads what `formatStateRule` wrote. */
-export function readStateRule(text: string): StateRule {
+export function readStateRuleParts(text: string): StateRuleParts {
   const [include, exclude, lazy] = JSON.parse(text) as [StatePattern[], StatePattern[], number];
+  return { include, exclude, isLazy: lazy === 1 };
+}
+
+export function readStateRule(text: string): StateRule {
+  const { include, exclude, isLazy } = readStateRuleParts(text);
   const [isIncluded, isExcluded] = [matcher(include), matcher(exclude)];
   return {
-    isLazy: lazy === 1,
+    isLazy,
     reach: reachOf(include),
     matches: (type, stateKey) => isIncluded(type, stateKey) && !isExcluded(type, stateKey),
   };
