@@ -21,6 +21,7 @@ import { roomLookUpRoutes } from './http/client-api/room-look-ups.ts';
 import { roomStateRoutes } from './http/client-api/room-state.ts';
 import { roomWritingRoutes } from './http/client-api/room-writing.ts';
 import { rtcRoutes } from './http/client-api/rtc.ts';
+import { searchRoutes } from './http/client-api/search.ts';
 import { serverInformationRoutes } from './http/client-api/server-information.ts';
 import { slidingSyncRoutes } from './http/client-api/sliding-sync.ts';
 import { syncRoutes } from './http/client-api/sync.ts';
@@ -170,6 +171,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...rtcRoutes(config),
     ...roomHistoryRoutes({ reading, storage }),
     ...relationRoutes({ reading, storage }),
+    ...searchRoutes({ reading, storage, search: services.search }),
     ...olderEventRoutes({ olderSync: new OlderSync({ sync, databaseTag, current }), rooms, reading, storage }),
     ...roomStateRoutes({ reading, storage }),
     ...pushRulesRoutes({ rules: services.pushRules }),

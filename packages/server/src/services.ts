@@ -28,6 +28,8 @@ import { Memberships } from './services/rooms/memberships.ts';
 import { createRoomReading, type RoomReading } from './services/rooms/room-reading.ts';
 import { createRoomsService, type RoomsService } from './services/rooms/rooms.ts';
 import { StateStore } from './services/rooms/state-store.ts';
+import { createSearch, type SearchService } from './services/search/create-search.ts';
+import { SearchIndex } from './services/search/search-index.ts';
 import { DueStickyEvents } from './services/sticky-events/due-sticky-events.ts';
 import { createStickyProjection } from './services/sticky-events/sticky-projection.ts';
 import { StickyRooms } from './services/sticky-events/sticky-rooms.ts';
@@ -48,6 +50,7 @@ export interface Services {
   readonly memberships: Memberships;
   readonly rooms: RoomsService;
   readonly reading: RoomReading;
+  readonly search: SearchService;
   readonly discovery: Discovery;
   readonly delayedEvents: DelayedEvents;
   readonly ephemeral: Ephemeral;
@@ -107,6 +110,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await push.users.load();
   await rooms.start();
   await delayedEvents.start();
+  ground.search.start();
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
   const threadSubscriptions = new ThreadSubscriptions(storage, reading.history);
@@ -125,6 +129,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     memberships,
     rooms,
     reading,
+    search: ground.search,
     discovery: createDiscovery({ ...parts, ...ground, serverName }),
     delayedEvents,
     ephemeral,
@@ -154,6 +159,7 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
   const { accountData } = accounts;
   const { clock } = platform;
   const push = createPush({ storage, clock, serverName, accountData, events, memberships });
+  const index = new SearchIndex({ storage, platform, events });
   const rooms = createRoomsService({
     storage,
     platform,
@@ -163,7 +169,7 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
     events,
     state,
     memberships,
-    projections: [createStickyProjection(stickyRooms), push.projection, outgoingProjection],
+    projections: [createStickyProjection(stickyRooms), push.projection, outgoingProjection, index],
     profileOf: async (userId) => accounts.profiles.memberProfile(parseUserId(userId)),
     takesGuests: config.registration.guests,
     accounts: {
@@ -180,7 +186,8 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
   const delayedEvents = composeDelayedEvents(parts, { rooms, events });
   withDelayedEvents(delayedEvents);
   const reading = composeReading(parts, { accounts, events, state, memberships, rooms });
-  return { remoteServers, accounts, events, state, memberships, push, rooms, delayedEvents, reading };
+  const search = createSearch({ ...reading, storage, events, memberships, state, accountData, index });
+  return { remoteServers, accounts, events, state, memberships, push, rooms, delayedEvents, reading, search };
 }
 
 function composeDelayedEvents(
@@ -317,6 +324,7 @@ export async function stopServices(services: Services): Promise<void> {
   await services.delayedEvents.stop();
   await services.encryption.stop();
   await services.ephemeral.stop();
+  await services.search.stop();
   await services.rooms.stop();
   await services.accounts.openIdTokens.stop();
   await services.accounts.lastSeen.flush();

@@ -9,6 +9,8 @@ export interface PacedStepsOptions {
   /** What is done, for the log. */
   readonly work: string;
   readonly pauseMs: number;
+  /** How long it may wait before it begins; the pause, unless given. */
+  readonly delayMs?: number;
   /** Does a little of it; whether there is more. */
   readonly step: () => Promise<boolean>;
 }
@@ -25,15 +27,16 @@ export class PacedSteps {
     this.#options = options;
   }
 
-  /** There is something to do; it begins after a pause, and goes on until nothing is left. Costs nothing. */
+  /** There is something to do; it begins after a while, and goes on until nothing is left. Costs nothing. */
   wake(): void {
-    this.#wait(this.#options.pauseMs);
+    const { delayMs, pauseMs } = this.#options;
+    this.#wait(delayMs ?? pauseMs);
   }
 
   /** Does up to so many steps at once. Throws what a step throws. */
   async hurry(maxSteps: number): Promise<void> {
     for (let steps = 0; steps < maxSteps && !this.#isStopped; steps++) if (!(await this.#step())) return;
-    this.wake();
+    this.#wait(this.#options.pauseMs);
   }
 
   async stop(): Promise<void> {
@@ -54,7 +57,7 @@ export class PacedSteps {
     const { platform, work, pauseMs } = this.#options;
     this.#step().then(
       (isMore) => {
-        if (isMore) this.wake();
+        if (isMore) this.#wait(pauseMs);
       },
       (error) => {
         platform.log.warn('A step failed; trying again later', { work, error });

@@ -57,16 +57,19 @@ export interface Messages {
   readonly state: readonly RoomEvent[];
 }
 
-export interface EventContext {
+export interface EventContext extends Surroundings {
   readonly event: RoomEvent;
+  /** At the last event given. */
+  readonly state: readonly RoomEvent[];
+}
+
+export interface Surroundings {
   /** Newest first. */
   readonly before: readonly RoomEvent[];
   /** Oldest first. */
   readonly after: readonly RoomEvent[];
   readonly start: number;
   readonly end: number;
-  /** At the last event given. */
-  readonly state: readonly RoomEvent[];
 }
 
 interface VisiblePage {
@@ -125,9 +128,23 @@ export class RoomHistory {
     event: RoomEvent,
     { limit, filter }: { limit: number; filter: HistoryFilter | undefined },
   ): Promise<EventContext> {
-    const index = placeOf(event).roomIndex;
     const capped = Math.min(limit, MAX_EVENTS_PER_PAGE);
     const limitBefore = Math.floor(capped / 2);
+    const limits = { before: limitBefore, after: capped - limitBefore };
+    const surroundings = await this.surroundings(access, event, { limits, filter });
+    const { before, after } = surroundings;
+    const last = after.at(-1) ?? event;
+    const given = [...before, event, ...after];
+    return { event, ...surroundings, state: await this.#stateAfter(last, given, filter) };
+  }
+
+  /** What stands around an event that the user may see. */
+  async surroundings(
+    access: RoomAccess,
+    event: RoomEvent,
+    { limits, filter }: { limits: { before: number; after: number }; filter: HistoryFilter | undefined },
+  ): Promise<Surroundings> {
+    const index = placeOf(event).roomIndex;
     const stretch = { room: access.room, filter };
     const newest = await this.#newestIndex(access);
     const [before, after] = await Promise.all([
@@ -135,27 +152,28 @@ export class RoomHistory {
         ...stretch,
         after: Number.MIN_SAFE_INTEGER,
         before: index,
-        limit: limitBefore,
+        limit: Math.min(limits.before, MAX_EVENTS_PER_PAGE),
         direction: 'backwards',
       }),
       this.#shownPage(access, {
         ...stretch,
         after: index,
         before: newest + 1,
-        limit: capped - limitBefore,
+        limit: Math.min(limits.after, MAX_EVENTS_PER_PAGE),
         direction: 'forwards',
       }),
     ]);
-    const last = after.at(-1) ?? event;
-    const given = [...before, event, ...after];
-    return {
-      event,
-      before,
-      after,
-      start: placeOf(before.at(-1) ?? event).roomIndex - 1,
-      end: placeOf(last).roomIndex,
-      state: await this.#stateAfter(last, given, filter),
-    };
+    const start = placeOf(before.at(-1) ?? event).roomIndex - 1;
+    return { before, after, start, end: placeOf(after.at(-1) ?? event).roomIndex };
+  }
+
+  /** The member events of the senders of these, as they were when the first of them was sent. */
+  async profiles(events: readonly RoomEvent[]): Promise<RoomEvent[]> {
+    const snapshotNid = events[0]?.roomStateBefore ?? events[0]?.stateBefore;
+    if (snapshotNid === undefined) return [];
+    const senders = [...new Set(events.map(({ pdu }) => pdu.sender))];
+    const nids = await this.#parts.history.slotsAt(snapshotNid, 'm.room.member', senders);
+    return [...(await this.#parts.events.byNids(nids)).values()];
   }
 
   /** The newest event there is for this user: what is not published yet is not shown. */
@@ -236,12 +254,8 @@ export class RoomHistory {
 
   /** The member events of who sent these, as they were when the first of them was sent, less those among them. */
   async #sendersOf(events: readonly RoomEvent[]): Promise<RoomEvent[]> {
-    const snapshotNid = events[0]?.roomStateBefore ?? events[0]?.stateBefore;
-    if (snapshotNid === undefined) return [];
-    const senders = [...new Set(events.map(({ pdu }) => pdu.sender))];
-    const nids = await this.#parts.history.slotsAt(snapshotNid, 'm.room.member', senders);
     const given = new Set(events.map(({ nid }) => nid));
-    return [...(await this.#parts.events.byNids(nids.filter((nid) => !given.has(nid)))).values()];
+    return (await this.profiles(events)).filter(({ nid }) => !given.has(nid));
   }
 
   async #stateAfter(
