@@ -15,7 +15,7 @@ const REASON = IS_INSTALLED ? '' : ` (skipped, as ${CHROMIUM} is not there: apt-
 const FAKE_MEDIA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--mute-audio'];
 
 /** For a test: a browser or two start, and with them a client and Element Call, while other tests run. */
-const TEST_TIMEOUT_MS = 90_000;
+const TEST_TIMEOUT_MS = 180_000;
 
 /** Answers other than 200 that the clients ask for and live with, and why. */
 const EXPECTED_REFUSALS = [
@@ -28,12 +28,10 @@ const EXPECTED_REFUSALS = [
 const RTC_MEMBER = 'org.matrix.msc4143.rtc.member';
 
 const ROOMS = [
-  { name: 'Plain room', initialState: [] },
-  {
-    name: 'Encrypted room',
-    initialState: [{ type: 'm.room.encryption', state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } }],
-  },
+  { name: 'Plain room', isEncrypted: false },
+  { name: 'Encrypted room', isEncrypted: true },
 ];
+const ENCRYPTION = { type: 'm.room.encryption', state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } };
 
 interface ClientEvent {
   readonly type: string;
@@ -73,7 +71,7 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
     return openParticipant(browser, { siteUrl: site.url, homeserverUrl, user, password: `password of ${user}` });
   }
 
-  describe.for(ROOMS)('$name', ({ name, initialState }) => {
+  describe.for(ROOMS)('$name', ({ name, isEncrypted }) => {
     let roomId = '';
     let alice: Participant;
     let bob: Participant;
@@ -83,7 +81,7 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
     });
 
     test('C1, C12: Alice joins the call, Bob after her, and each sees the tiles of both', async () => {
-      roomId = await createRoom(server, users, { name, initial_state: initialState });
+      roomId = await createRoom(server, users, { name, isEncrypted });
       [alice, bob] = await Promise.all([open('alice'), open('bob')]);
       await alice.joinCall(name);
       await alice.seesTilesOf(['Alice']);
@@ -91,7 +89,7 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
       await Promise.all([alice.seesTilesOf(['Alice', 'Bob']), bob.seesTilesOf(['Alice', 'Bob'])]);
     });
 
-    if (initialState.length > 0) {
+    if (isEncrypted) {
       test('each has the media key of the other, which came encrypted', async () => {
         await alice.receivesToDevice(`Encrypted io.element.call.encryption_keys from ${users.bob.userId}`);
         await bob.receivesToDevice(`Encrypted io.element.call.encryption_keys from ${users.alice.userId}`);
@@ -114,6 +112,16 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
       expect(unsigned).toHaveProperty('org.matrix.msc4140.delay_id');
     });
 
+    // In the encrypted room that would need more than a server: Alice's membership is not for a device that came later.
+    if (!isEncrypted) {
+      test('C9: Bob comes again on a new device, which finds Alice there', async () => {
+        await bob.close();
+        bob = await open('bob');
+        await bob.joinCall(name);
+        await Promise.all([alice.seesTilesOf(['Alice', 'Bob']), bob.seesTilesOf(['Alice', 'Bob'])]);
+      });
+    }
+
     test('the server refused nothing but what the clients expect to be refused', () => {
       const refusals = new Set([...alice.refusals, ...bob.refusals]);
       expect([...refusals].filter((refusal) => !EXPECTED_REFUSALS.includes(refusal))).toEqual([]);
@@ -133,9 +141,10 @@ async function createUser(server: TestServer, name: string, displayName: string)
 async function createRoom(
   server: TestServer,
   { alice, bob }: { alice: Session; bob: Session },
-  room: { name: string; initial_state: { type: string; state_key: string; content: { algorithm: string } }[] },
+  { name, isEncrypted }: { name: string; isEncrypted: boolean },
 ): Promise<string> {
-  const body = { ...room, preset: 'private_chat', invite: [bob.userId] };
+  const initialState = isEncrypted ? [ENCRYPTION] : [];
+  const body = { name, preset: 'private_chat', invite: [bob.userId], initial_state: initialState };
   const { room_id } = await server.ok('POST', '/_matrix/client/v3/createRoom', { token: alice.accessToken, body });
   await server.ok('POST', `/_matrix/client/v3/rooms/${room_id}/join`, { token: bob.accessToken, body: {} });
   return String(room_id);

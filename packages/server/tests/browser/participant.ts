@@ -3,7 +3,7 @@ import { expect, vi } from 'vitest';
 import { collectEvidence } from './evidence.ts';
 
 /** How long the story waits for what a participant has to see. Not how long it takes. */
-const PATIENCE = { timeout: 30_000, interval: 50 };
+const PATIENCE = { timeout: 60_000, interval: 50 };
 
 /** Somebody with the page open in a browser of his own: nothing is shared with others but the servers. */
 export interface Participant {
