@@ -12,6 +12,10 @@ Scenarios:
   sliding      a user in --user-rooms rooms asks for the first 20 of them by sliding sync on a new connection,
                --requests times, and as often after something was said in one of the rooms: p50 and p99 of both.
   initial-sync the same user asks for everything by /sync, 30 times: p50 and p99.
+  call         --participants users join one call within 10 s: each schedules its leave, and sends a sticky membership;
+               they renew it within 10 s, and leave within 10 s. Time until the clients of all have each event.
+  delayed      250 clients restart 1,000 delayed events every 4 s for --delayed-seconds, and vanish: how late each event
+               comes. Then as many fall due while the server is killed and started again. None early, none twice.
   federation-send      one server with a room, and one user in it on each of --servers others. --rate events a second
                for --duration: time from when an event was to be sent until the client of the last server has it.
   federation-catch-up  a server is away while --missed-events sticky events are sent on another one. From its return
@@ -21,7 +25,7 @@ Scenarios:
   memory       resident memory at rest (before any load) and after the load of the other scenarios, or of 64 senders
                if it runs alone. Of --start, --floor, and a --target with --pid.
 
-The federation scenarios run only where they are named, and with --start: they start their own servers.
+The federation scenarios and delayed run only where they are named, and with --start: they start their own servers.
 A target needs open registration and no rate limits. The bench makes users and rooms there, and leaves them.
 
 Exit status: 0 all was measured, 1 a measurement failed, 2 wrong arguments or a target that cannot be used.

@@ -16,6 +16,8 @@ export interface Options {
   readonly stickyEvents: number;
   readonly requests: number;
   readonly userRooms: number;
+  readonly participants: number;
+  readonly delayedSeconds: number;
   readonly servers: number;
   readonly rate: number;
   readonly missedEvents: number;

@@ -5,7 +5,9 @@ import { readOptions } from './read-options.ts';
 describe('options', () => {
   test('default to every scenario, in order', () => {
     const options = read('--target', 'http://127.0.0.1:8008');
-    expect(options?.scenarios).toEqual(['send', 'sync-fanout', 'sticky-page', 'sliding', 'initial-sync', 'memory']);
+    expect(options?.scenarios).toEqual([
+      ...['send', 'sync-fanout', 'sticky-page', 'sliding', 'initial-sync', 'call', 'memory'],
+    ]);
     expect(options?.targets).toEqual([{ name: '127.0.0.1:8008', url: new URL('http://127.0.0.1:8008') }]);
     expect(options).toMatchObject({ start: false, floor: false, durationMs: 10_000, stickyEvents: 100_000 });
   });
@@ -39,7 +41,7 @@ describe('options', () => {
     [
       'an unknown scenario',
       ['--floor', '--scenario', 'sends'],
-      'There are send, sync-fanout, sticky-page, sliding, initial-sync, federation-send',
+      'There are send, sync-fanout, sticky-page, sliding, initial-sync, call, delayed, federation-send',
     ],
     ['federation without servers to stop', ['--floor', '--scenario', 'federation-send'], 'need --start'],
     ['a target that is no address', ['--target', 'localhost'], 'It must be an address like http://127.0.0.1:8008'],

@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { UsageFault } from './faults.ts';
 import { HELP_EPILOGUE } from './help-epilogue.ts';
 import type { NamedTarget, Options } from './options.ts';
-import { isFederationScenario, SCENARIO_NAMES, type ScenarioName } from './scenarios/scenario-name.ts';
+import { SCENARIO_NAMES, type ScenarioName, startsOwnServers } from './scenarios/scenario-name.ts';
 
 /** Named clients, rooms and events: more would measure the bench's own memory. */
 const MAX_COUNT = 10_000_000;
@@ -32,6 +32,8 @@ interface Parsed {
   readonly stickyEvents: number;
   readonly requests: number;
   readonly userRooms: number;
+  readonly participants: number;
+  readonly delayedSeconds: number;
   readonly servers: number;
   readonly rate: number;
   readonly missedEvents: number;
@@ -70,6 +72,8 @@ export function readOptions(args: readonly string[], output: TextOutput): Option
     stickyEvents: parsed.stickyEvents,
     requests: parsed.requests,
     userRooms: parsed.userRooms,
+    participants: parsed.participants,
+    delayedSeconds: parsed.delayedSeconds,
     servers: parsed.servers,
     rate: parsed.rate,
     missedEvents: parsed.missedEvents,
@@ -89,9 +93,12 @@ function createCommand(): Command {
     .option('--start', "start this repository's own server, with data of its own that go away afterwards", false)
     .option('--floor', 'start and measure the floor program: the least that a server has to do', false)
     .addOption(
-      new Option('--scenario <name>', `${SCENARIO_NAMES.join(', ')}; repeatable (default: all but federation-…)`)
+      new Option(
+        '--scenario <name>',
+        `${SCENARIO_NAMES.join(', ')}; repeatable (default: all but delayed, federation-…)`,
+      )
         .argParser(addScenario)
-        .default([], 'all but federation-…'),
+        .default([], 'all but delayed, federation-…'),
     )
     .option('--json <file>', 'write the figures as JSON, too')
     .option('--duration <seconds>', 'of each measurement of send', secondsUpTo(MAX_SECONDS), 10)
@@ -102,6 +109,8 @@ function createCommand(): Command {
     .option('--sticky-events <count>', 'unexpired sticky events of sticky-page', readCount, 100_000)
     .option('--requests <count>', 'asked by sticky-page, and each part of sliding', readCount, 300)
     .addOption(countOption('--user-rooms <count>', 'that the user of sliding and initial-sync is in', 1_000))
+    .addOption(countOption('--participants <count>', 'of the call of call', 500))
+    .addOption(countOption('--delayed-seconds <count>', 'in which delayed restarts its events', 60))
     .addOption(countOption('--servers <count>', 'that get the events of federation-send', 20))
     .addOption(countOption('--rate <count>', 'events a second of federation-send', 200))
     .addOption(countOption('--missed-events <count>', 'sticky events that federation-catch-up waits for', 10_000))
@@ -120,7 +129,7 @@ function countOption(flags: string, description: string, byDefault: number): Opt
 }
 
 function chosenScenarios(named: readonly ScenarioName[]): ScenarioName[] {
-  return SCENARIO_NAMES.filter((name) => (named.length === 0 ? !isFederationScenario(name) : named.includes(name)));
+  return SCENARIO_NAMES.filter((name) => (named.length === 0 ? !startsOwnServers(name) : named.includes(name)));
 }
 
 function checkSubjects({ target, start, floor, pid, profile, scenario }: Parsed): void {
@@ -135,8 +144,8 @@ function checkSubjects({ target, start, floor, pid, profile, scenario }: Parsed)
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new UsageFault(`Two columns are named "${twice}". Name one by --target NAME=URL`);
   if (pid !== undefined && target.length !== 1) throw new UsageFault('--pid needs exactly one --target');
-  if (scenario.some(isFederationScenario) && !start) {
-    throw new UsageFault('The federation scenarios need --start: they stop servers, and start them again');
+  if (scenario.some(startsOwnServers) && !start) {
+    throw new UsageFault('The federation scenarios and delayed need --start: they stop servers, and start them again');
   }
   if (profile !== undefined && !start) throw new UsageFault('--profile needs --start');
 }

@@ -12,6 +12,8 @@ import { jsonReport } from './report/json-report.ts';
 import type { Progress } from './report/progress.ts';
 import { Report } from './report/report.ts';
 import { tableOf } from './report/table.ts';
+import { measureCall } from './scenarios/call.ts';
+import { measureDelayed } from './scenarios/delayed.ts';
 import { measureFederationCatchUp } from './scenarios/federation-catch-up.ts';
 import { measureFederationJoin } from './scenarios/federation-join.ts';
 import { measureFederationSend } from './scenarios/federation-send.ts';
@@ -37,6 +39,8 @@ const SCENARIOS: Readonly<Record<ScenarioName, (context: BenchContext) => Promis
   'sticky-page': measureStickyPage,
   sliding: measureSliding,
   'initial-sync': measureInitialSync,
+  call: measureCall,
+  delayed: measureDelayed,
   'federation-send': measureFederationSend,
   'federation-catch-up': measureFederationCatchUp,
   'federation-join': measureFederationJoin,

@@ -21,8 +21,8 @@ describe.concurrent('the command', () => {
   test('measures this repository and the floor side by side, and leaves nothing behind', async () => {
     const json = join(directory, 'figures.json');
     const data = join(directory, 'data');
-    const scenarios = ['send', 'sync-fanout', 'sticky-page'].flatMap((name) => ['--scenario', name]);
-    const where = ['--json', json, '--data-dir', data, '--sticky-events', '120'];
+    const scenarios = ['send', 'sync-fanout', 'sticky-page', 'call'].flatMap((name) => ['--scenario', name]);
+    const where = ['--json', json, '--data-dir', data, '--sticky-events', '120', '--participants', '3'];
     const { status, output } = await bench('--start', '--floor', ...TINY, ...scenarios, ...where);
     expect(output).toContain('limpet / floor');
     expect(output).not.toContain('FAILED');
@@ -39,7 +39,8 @@ describe.concurrent('the command', () => {
     expect([
       own.filter((name) => name === 'sync-fanout').length,
       own.filter((name) => name === 'sticky-page').length,
-    ]).toEqual([4, 2]);
+      own.filter((name) => name === 'call').length,
+    ]).toEqual([4, 2, 6]);
   });
 
   test('measures memory by itself', async () => {

@@ -28,6 +28,7 @@ interface Waiting {
  */
 export class HttpConnection {
   readonly #target: URL;
+  readonly #accessToken: string | undefined;
   readonly #headers: string;
   readonly #basePath: string;
   readonly #reader = new ResponseReader();
@@ -37,6 +38,7 @@ export class HttpConnection {
   /** `accessToken` goes with every request. */
   constructor(target: URL, accessToken?: string) {
     this.#target = target;
+    this.#accessToken = accessToken;
     this.#basePath = target.pathname.replace(/\/$/, '');
     const authorization = accessToken === undefined ? '' : `Authorization: Bearer ${accessToken}\r\n`;
     this.#headers = ` HTTP/1.1\r\nHost: ${target.host}\r\n${authorization}Content-Type: application/json\r\n`;
@@ -52,6 +54,11 @@ export class HttpConnection {
       this.#waiting = { text, resolve, reject, mayRepeat: isReused };
       this.#openSocket().write(text);
     });
+  }
+
+  /** A new connection to the same place, with the same access token. */
+  another(): HttpConnection {
+    return new HttpConnection(this.#target, this.#accessToken);
   }
 
   close(): void {

@@ -11,6 +11,7 @@ import { registerUser } from './register-user.ts';
 const MAX_REGISTERING = 8;
 
 const STICKY_FEATURE = 'org.matrix.msc4354';
+const DELAYED_FEATURE = 'org.matrix.msc4140';
 const SLIDING_SYNC_FEATURE = 'org.matrix.simplified_msc3575';
 
 export interface RunDetails {
@@ -24,6 +25,7 @@ export interface RunDetails {
 export class Homeserver {
   readonly subject: Subject;
   readonly hasStickyEvents: boolean;
+  readonly hasDelayedEvents: boolean;
   readonly hasSlidingSync: boolean;
   readonly #details: RunDetails;
   #userCount = 0;
@@ -32,6 +34,7 @@ export class Homeserver {
     this.subject = subject;
     this.#details = details;
     this.hasStickyEvents = features[STICKY_FEATURE] === true;
+    this.hasDelayedEvents = features[DELAYED_FEATURE] === true;
     this.hasSlidingSync = features[SLIDING_SYNC_FEATURE] === true;
   }
 

@@ -5,6 +5,8 @@ export const SCENARIO_NAMES = [
   'sticky-page',
   'sliding',
   'initial-sync',
+  'call',
+  'delayed',
   'federation-send',
   'federation-catch-up',
   'federation-join',
@@ -13,9 +15,9 @@ export const SCENARIO_NAMES = [
 
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
 
-/** Several servers that the bench starts itself. Minutes of set-up each, so they run only where they are named. */
-const FEDERATION_SCENARIOS = ['federation-send', 'federation-catch-up', 'federation-join'] as const;
+/** With servers that the bench starts itself. They take minutes each, so they run only where they are named. */
+const SCENARIOS_OF_OWN_SERVERS = ['delayed', 'federation-send', 'federation-catch-up', 'federation-join'] as const;
 
-export function isFederationScenario(name: ScenarioName): boolean {
-  return FEDERATION_SCENARIOS.some((known) => known === name);
+export function startsOwnServers(name: ScenarioName): boolean {
+  return SCENARIOS_OF_OWN_SERVERS.some((known) => known === name);
 }

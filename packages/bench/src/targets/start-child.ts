@@ -16,6 +16,8 @@ export interface Child {
   readonly url: URL;
   readonly processId: number;
   stop(): Promise<void>;
+  /** Ends it as a power cut does, as far as a process can. */
+  kill(): Promise<void>;
 }
 
 export interface ChildToStart {
@@ -35,11 +37,11 @@ export async function startChild({ name, args, directory, resources }: ChildToSt
   // A group of its own: the bench passes signals on when it has put down what it holds.
   const child = spawn(process.execPath, args, { cwd: directory, stdio: 'pipe', detached: true });
   let isStopping = false;
-  const stop = () => {
+  const stop = (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
     isStopping = true;
-    return stopChild(child);
+    return stopChild(child, signal);
   };
-  resources.defer(stop);
+  resources.defer(() => stop());
   const output: string[] = [];
   const url = await new Promise<URL>((resolve, reject) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), MAX_START_MS);
@@ -59,7 +61,7 @@ export async function startChild({ name, args, directory, resources }: ChildToSt
   child.once('close', () => {
     if (!isStopping) process.stderr.write(`\n${name} ended by itself: ${output.join('\n')}\n`);
   });
-  return { url, processId: child.pid ?? 0, stop };
+  return { url, processId: child.pid ?? 0, stop: () => stop(), kill: () => stop('SIGKILL') };
 }
 
 /** The line of an error, if there is one; what follows it is mostly a stack. */
@@ -78,10 +80,10 @@ function keepLines(child: ChildProcess, output: string[], use: (line: string) =>
   }
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
+async function stopChild(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = once(child, 'close');
-  child.kill('SIGTERM');
+  child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), MAX_STOP_MS);
   await closed;
   clearTimeout(timer);

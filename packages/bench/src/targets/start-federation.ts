@@ -19,6 +19,8 @@ export interface Member {
   readonly homeserver: Homeserver;
   readonly processId: number;
   stop(): Promise<void>;
+  /** Like a power cut. */
+  kill(): Promise<void>;
   /** Kept when it answers. */
   start(): Promise<void>;
 }
@@ -55,6 +57,10 @@ export async function startFederation({ count, directory, resources, progress }:
       },
       async stop() {
         await child?.stop();
+        child = undefined;
+      },
+      async kill() {
+        await child?.kill();
         child = undefined;
       },
       async start() {
