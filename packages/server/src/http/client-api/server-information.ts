@@ -68,6 +68,8 @@ function unstableFeatures(config: Config): JsonObject {
     ...(config.stickyEvents.enabled && { 'org.matrix.msc4354': true }),
     'org.matrix.msc4380': true,
     'org.matrix.simplified_msc3575': true,
+    'org.matrix.msc4306': true,
+    'org.matrix.msc4308': true,
     'org.matrix.msc3814': true,
   };
 }
