@@ -8,6 +8,7 @@ import { isNews } from '../sync-range.ts';
 import type { SyncSources } from '../sync-sources.ts';
 import type { ToldMembers } from '../told-members.ts';
 import type { UserRoom } from '../user-room.ts';
+import { type ConfiguredRoom, combineConfigs, type MatchedRooms } from './combine-configs.ts';
 import type { ConnectionDraft } from './connection-draft.ts';
 import type { ToldRoom } from './connection-state.ts';
 import { type ExtensionsAnswer, readExtensions } from './extensions/read-extensions.ts';
@@ -15,12 +16,12 @@ import { readJoinedSlidingRoom } from './joined-sliding-room.ts';
 import { readLeftSlidingRoom, readStrippedSlidingRoom } from './other-sliding-rooms.ts';
 import { type RankedRooms, rankRooms } from './ranked-rooms.ts';
 import type { RoomActivity } from './room-activity.ts';
-import { type RoomConfig, RoomConfigs } from './room-config.ts';
 import type { KnownRoomLabels, RoomLabels } from './room-labels.ts';
 import { cutLists, type RoomList } from './room-lists.ts';
 import type { RoomAnswer, RoomQuery } from './room-query.ts';
 import type { KnownRoomTraits } from './room-traits.ts';
 import type { SlidingRequest } from './sliding-request.ts';
+import { SlotFinder } from './slot-finder.ts';
 import type { SpaceChildren } from './space-children.ts';
 import { coversState } from './state-coverage.ts';
 
@@ -68,7 +69,7 @@ export async function buildSlidingAnswer(
   const ranked = await rankRooms(rooms, { userId, draft, activity: knowledge.activity }, sources);
   const lists = await cutLists(request.lists, ranked.rooms, { labels, sources: knowledge });
   const subscriptions = subscribedRooms(draft, ranked.rooms);
-  const configs = combine(request, { lists, subscriptions, draft });
+  const configs = combineConfigs(matchedRooms(request, { lists, subscriptions, draft }));
   const toldUpTo = extensionsToldUpTo(draft, range.since);
   leaveWindows(draft, configs, range.since);
   const answers = await readRooms({ ...input, news, labels, ranked, configs }, knowledge, sources);
@@ -100,32 +101,21 @@ function subscribedRooms(draft: ConnectionDraft, rooms: readonly UserRoom[]): re
   return subscriptions.size === 0 ? [] : rooms.filter(({ room }) => subscriptions.has(room.roomId));
 }
 
-/** By room, in the order of the lists: what is to be told of it. */
-function combine(
+/** What is to be told of which rooms. */
+function matchedRooms(
   { lists: rules }: SlidingRequest,
   parts: { lists: ReadonlyMap<string, RoomList>; subscriptions: readonly UserRoom[]; draft: ConnectionDraft },
-): ReadonlyMap<number, { readonly userRoom: UserRoom; readonly config: RoomConfig }> {
-  const configs = new RoomConfigs();
-  const rooms = new Map<number, UserRoom>();
-  for (const userRoom of parts.subscriptions) {
-    const rule = parts.draft.subscriptions.get(userRoom.room.roomId);
-    if (rule === undefined) continue;
-    rooms.set(userRoom.room.nid, userRoom);
-    configs.add(userRoom.room.nid, rule);
-  }
+): MatchedRooms[] {
+  const matched: MatchedRooms[] = [];
   for (const [name, { window }] of parts.lists) {
     const rule = rules.get(name);
-    for (const userRoom of rule === undefined ? [] : window) {
-      rooms.set(userRoom.room.nid, userRoom);
-      if (rule !== undefined) configs.add(userRoom.room.nid, rule);
-    }
+    if (rule !== undefined) matched.push({ rule, rooms: window });
   }
-  const combined = new Map<number, { userRoom: UserRoom; config: RoomConfig }>();
-  for (const [nid, config] of configs.all()) {
-    const userRoom = rooms.get(nid);
-    if (userRoom !== undefined) combined.set(nid, { userRoom, config });
+  for (const userRoom of parts.subscriptions) {
+    const rule = parts.draft.subscriptions.get(userRoom.room.roomId);
+    if (rule !== undefined) matched.push({ rule, rooms: [userRoom] });
   }
-  return combined;
+  return matched;
 }
 
 /** By room nid; what an older generation of extensions told counts no longer. */
@@ -153,7 +143,7 @@ interface RoomsInput extends SlidingAnswerInput {
   readonly news: SyncNews | undefined;
   readonly labels: RoomLabels;
   readonly ranked: RankedRooms;
-  readonly configs: ReadonlyMap<number, { readonly userRoom: UserRoom; readonly config: RoomConfig }>;
+  readonly configs: ReadonlyMap<number, ConfiguredRoom>;
 }
 
 /** By room ID; rooms with nothing to tell are left out. */
@@ -164,11 +154,12 @@ async function readRooms(
 ): Promise<Map<string, { readonly nid: number; readonly answer: RoomAnswer }>> {
   const answers = new Map<string, { nid: number; answer: RoomAnswer }>();
   const read = await roomsReadMeanwhile(input, sources);
+  const slotFinder = new SlotFinder(sources.state);
   let sinceBreath = 0;
-  for (const { userRoom, config } of input.configs.values()) {
-    const { room } = userRoom;
-    const query = roomQuery(input, { userRoom, config, isRead: read.has(room.nid) });
-    if (isQuiet(query, input.draft)) continue;
+  for (const configured of input.configs.values()) {
+    if (isQuiet(configured, input)) continue;
+    const { room } = configured.userRoom;
+    const query = roomQuery(input, { ...configured, slotFinder, isRead: read.has(room.nid) });
     const answer = await readRoom(query, knowledge.members, sources);
     if (answer !== undefined) {
       note(input.draft, query, answer);
@@ -185,7 +176,7 @@ async function readRooms(
 
 function roomQuery(
   { request, range, draft, news, labels, ranked, connectionKey }: RoomsInput,
-  { userRoom, config, isRead }: { userRoom: UserRoom; config: RoomConfig; isRead: boolean },
+  { userRoom, config, slotFinder, isRead }: ConfiguredRoom & Pick<RoomQuery, 'slotFinder' | 'isRead'>,
 ): RoomQuery {
   const { room } = userRoom;
   const told = draft.told(room.nid);
@@ -193,7 +184,7 @@ function roomQuery(
   const roomNews = isLive && news !== undefined ? (news.rooms.get(room.roomId) ?? QUIET_ROOM) : undefined;
   return {
     ...userRoom,
-    ...{ request, range, told, config },
+    ...{ request, range, told, config, slotFinder },
     since: told === undefined ? undefined : (told.upTo ?? range.since),
     news: roomNews,
     isRead: isRead || roomNews?.ownReceipts === true,
@@ -204,13 +195,13 @@ function roomQuery(
 }
 
 /** Nothing happened in a room that the client knows up to its `pos`, and nothing more of it is wanted. */
-function isQuiet({ told, news, membership, range, config, isDirect }: RoomQuery, draft: ConnectionDraft): boolean {
-  if (news !== QUIET_ROOM || told === undefined || isNews(range, membership)) return false;
-  if (told.isDirect !== isDirect || told.generation !== draft.generation) return false;
-  return told.isStripped || coversConfig(told, config);
-}
-
-function coversConfig(told: ToldRoom, config: RoomConfig): boolean {
+function isQuiet({ userRoom, config }: ConfiguredRoom, { range, draft, news, labels }: RoomsInput): boolean {
+  const { room, membership } = userRoom;
+  const told = draft.told(room.nid);
+  if (told === undefined || told.upTo !== undefined || told.generation !== draft.generation) return false;
+  if (news === undefined || news.rooms.has(room.roomId) || isNews(range, membership)) return false;
+  if (told.isDirect !== labels.direct.has(room.roomId)) return false;
+  if (told.isStripped) return true;
   return config.timelineLimit <= told.timelineLimit && coversState(told.stateRules, config.stateRules);
 }
 

@@ -24,14 +24,14 @@ export async function readJoinedSlidingRoom(
   sources: SyncSources,
 ): Promise<RoomAnswer | undefined> {
   const reading = beginReading(query);
-  const { isInitial, rules } = reading;
+  const { isInitial } = reading;
   const timeline = await readTimelineOf(reading, sources);
   const changes = isInitial || !reading.mayHaveState ? [] : await readStateChanges(reading, sources);
-  const state = await readStateOf(reading, changes, sources);
-  const lazy = rules.some(({ isLazy }) => isLazy)
+  const { state, names } = await readStateOf(reading, changes, sources);
+  const lazy = query.config.rules.some(({ isLazy }) => isLazy)
     ? await neededMembers({ ...reading, timeline, changes, given: state }, members, sources)
     : [];
-  const properties = await readProperties(reading, changes, sources);
+  const properties = await readProperties(reading, { changes, names }, sources);
   const unread = await readUnread(reading, timeline, sources);
   const events = isInitial || (timeline?.events.length ?? 0) > 0 || timeline?.isLimited === true;
   const isSomething = events || state.length + lazy.length + properties.length + unread.length > 0;
@@ -59,12 +59,12 @@ function beginReading(query: RoomQuery): RoomReading {
   return {
     query,
     room,
+    slotFinder: query.slotFinder,
     range: isInitial ? syncRange(undefined, range.upTo) : known,
     isInitial,
     isExpanded: !isInitial && config.timelineLimit > told.timelineLimit,
     mayHaveEvents: isInitial || (news === undefined ? mayHaveNews : news.events),
     mayHaveState: news === undefined ? mayHaveNews : news.state || news.isResolved || news.summary,
-    rules: config.stateRules.map(readStateRule),
   };
 }
 
@@ -74,19 +74,29 @@ async function readTimelineOf(reading: RoomReading, sources: SyncSources): Promi
   return readSlidingTimeline(query, isExpanded ? syncRange(undefined, range.upTo) : range, sources);
 }
 
+interface StateRead {
+  readonly state: readonly RoomEvent[];
+  /** What the name and the avatar come from, where that was read along. */
+  readonly names: readonly RoomEvent[] | undefined;
+}
+
 /** What the rules ask for: all of it at first, later what changed, and what they did not ask for before. */
 async function readStateOf(
   reading: RoomReading,
   changes: readonly StateChangeRow[],
   sources: SyncSources,
-): Promise<readonly RoomEvent[]> {
-  const { query, rules, isInitial } = reading;
+): Promise<StateRead> {
+  const { query, isInitial } = reading;
+  const { rules, stateRules } = query.config;
   const isWanted = (type: string, stateKey: string) => rules.some((rule) => rule.matches(type, stateKey));
   const isWantedEvent = ({ pdu }: RoomEvent) => isWanted(pdu.type, pdu.stateKey ?? '');
-  if (isInitial) return (await readState(reading, { rules, slots: [] }, sources)).filter(isWantedEvent);
+  if (isInitial) {
+    const names = await readState(reading, { rules, slots: NAME_SLOTS }, sources);
+    return { state: names.filter(isWantedEvent), names };
+  }
   const changed = await lastOfEach(changes, ({ type, state_key }) => isWanted(type, state_key), sources);
   const told = query.told?.stateRules ?? [];
-  if (coversState(told, query.config.stateRules)) return changed;
+  if (coversState(told, stateRules)) return { state: changed, names: undefined };
   const before = told.map(readStateRule);
   const given = new Set(changed.map(({ nid }) => nid));
   const added = (await readState(reading, { rules, slots: [] }, sources)).filter(
@@ -95,13 +105,13 @@ async function readStateOf(
       !given.has(event.nid) &&
       !before.some((rule) => rule.matches(event.pdu.type, event.pdu.stateKey ?? '')),
   );
-  return [...changed, ...added];
+  return { state: [...changed, ...added], names: undefined };
 }
 
 /** `name`, `avatar`, `heroes` and the counts of members, where they are new. */
 async function readProperties(
   reading: RoomReading,
-  changes: readonly StateChangeRow[],
+  { changes, names }: Pick<StateRead, 'names'> & { readonly changes: readonly StateChangeRow[] },
   sources: SyncSources,
 ): Promise<string[]> {
   const { query, room, isInitial } = reading;
@@ -112,7 +122,7 @@ async function readProperties(
     isInitial || isChanged('m.room.member') || query.news?.summary === true,
   ];
   if (!nameChanged && !avatarChanged && !membersChanged) return [];
-  const slots = await readState(reading, { rules: [], slots: NAME_SLOTS }, sources);
+  const slots = names ?? (await readState(reading, { rules: [], slots: NAME_SLOTS }, sources));
   const textOf = (type: string, field: string) => {
     const value = slots.find(({ pdu }) => pdu.type === type)?.pdu.content[field];
     return typeof value === 'string' && value !== '' ? value : undefined;
@@ -188,14 +198,15 @@ function toldBy(
   changes: readonly StateChangeRow[],
 ): RoomAnswer['told'] {
   const { told, config } = query;
-  if (told === undefined || isInitial) return { ...config, isStripped: false };
+  const { timelineLimit, stateRules } = config;
+  if (told === undefined || isInitial) return { timelineLimit, stateRules, isStripped: false };
   // After a gap, the client has the last few events alone.
   const hasGap = timeline?.isLimited === true && !isExpanded;
-  const isCovered = coversState(told.stateRules, config.stateRules);
+  const isCovered = coversState(told.stateRules, stateRules);
   return {
-    timelineLimit: hasGap ? config.timelineLimit : Math.max(told.timelineLimit, config.timelineLimit),
+    timelineLimit: hasGap ? timelineLimit : Math.max(told.timelineLimit, timelineLimit),
     // Rules that ask for more than is wanted now still say what the client has, until some of it changes.
-    stateRules: isCovered && changes.length === 0 ? told.stateRules : config.stateRules,
+    stateRules: isCovered && changes.length === 0 ? told.stateRules : stateRules,
     isStripped: false,
   };
 }

@@ -18,7 +18,7 @@ interface MembersQuery extends RoomReading {
  * not know them, and whoever changed, unless there is a gap. Specification: MSC4186, "Lazy loaded memberships".
  */
 export async function neededMembers(
-  { query, room, range, timeline, changes, given, isInitial, isExpanded }: MembersQuery,
+  { query, room, range, slotFinder, timeline, changes, given, isInitial, isExpanded }: MembersQuery,
   members: ToldMembers,
   sources: SyncSources,
 ): Promise<readonly RoomEvent[]> {
@@ -40,7 +40,7 @@ export async function neededMembers(
     (userId) => !told.has(userId) && (isAnew || !members.has(membersKey, userId, query.range.since)),
   );
   const slots = missing.map((stateKey) => ({ type: 'm.room.member', stateKey }));
-  const found = await readState({ room, range }, { rules: [], slots }, sources);
+  const found = await readState({ room, range, slotFinder }, { rules: [], slots }, sources);
   members.tell(membersKey, [...told, ...missing], { range: query.range, isAnew });
   return [...changed, ...found];
 }

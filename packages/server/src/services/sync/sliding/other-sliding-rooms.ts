@@ -5,7 +5,6 @@ import { formatTimelineToken } from '../sync-token.ts';
 import { lastOfEach, readEvents, readStateChanges } from './required-state.ts';
 import type { RoomAnswer, RoomQuery } from './room-query.ts';
 import { readSlidingTimeline } from './sliding-timeline.ts';
-import { readStateRule } from './state-rule.ts';
 
 /** An invite or a knock; `undefined` when the client has it already. */
 export async function readStrippedSlidingRoom(query: RoomQuery, sources: SyncSources): Promise<RoomAnswer | undefined> {
@@ -31,7 +30,9 @@ export async function readLeftSlidingRoom(query: RoomQuery, sources: SyncSources
   const known = syncRange(told?.isStripped === true ? undefined : since, range.upTo);
   const wasPutOut = membership.membership === 'ban' || membership.sender !== membership.userId;
   if (told !== undefined && !isNews(syncRange(since, range.upTo), membership)) return undefined;
-  const next = wasPutOut && !membership.isForgotten ? { ...config, isStripped: false } : undefined;
+  const { timelineLimit, stateRules } = config;
+  const isKept = wasPutOut && !membership.isForgotten;
+  const next = isKept ? { timelineLimit, stateRules, isStripped: false } : undefined;
   const isInitial = told === undefined;
   const own = await readEvents([membership.eventNid], sources);
   const parting = told?.isStripped === true ? undefined : await sources.partings.of(membership);
@@ -63,8 +64,7 @@ async function stateUpTo(
   { parting, isInitial }: { parting: RoomEvent; isInitial: boolean },
   sources: SyncSources,
 ): Promise<readonly RoomEvent[]> {
-  const rules = config.stateRules.map(readStateRule);
-  const isWanted = (type: string, stateKey: string) => rules.some((rule) => rule.matches(type, stateKey));
+  const isWanted = (type: string, stateKey: string) => config.rules.some((rule) => rule.matches(type, stateKey));
   if (!isInitial) {
     const changes = await readStateChanges({ room, range: upTo }, sources);
     return lastOfEach(changes, ({ type, state_key }) => isWanted(type, state_key), sources);

@@ -4,6 +4,7 @@ import { inTurns } from '../../rooms/breathe.ts';
 import type { RoomEvent, RoomRecord } from '../../rooms/room-event.ts';
 import { isBeyond, type SyncRange } from '../sync-range.ts';
 import type { SyncSources } from '../sync-sources.ts';
+import type { SlotFinder } from './slot-finder.ts';
 import type { StateElement, StateRule } from './state-rule.ts';
 
 /** A room as it is at the end of a range. */
@@ -12,9 +13,13 @@ interface RoomThen {
   readonly range: SyncRange;
 }
 
+interface RoomWithSlots extends RoomThen {
+  readonly slotFinder: SlotFinder;
+}
+
 /** What some rules ask for, and some slots beside it, of the current state of a room at the end of the range. */
 export async function readState(
-  { room, range }: RoomThen,
+  { room, range, slotFinder }: RoomWithSlots,
   { rules, slots }: { rules: readonly StateRule[]; slots: readonly StateElement[] },
   sources: SyncSources,
 ): Promise<RoomEvent[]> {
@@ -28,28 +33,20 @@ export async function readState(
     const types = new Set(rules.flatMap(({ reach }) => reach.types));
     if (types.size > 0) add(await sources.state.currentOfTypes(room, [...types]));
     const wanted = [...rules.flatMap(({ reach }) => reach.slots), ...slots];
-    add(await readSlots(room, wanted, sources));
+    add(await readSlots(room, await slotFinder.nidsOf(wanted), sources));
   }
   return asOf({ room, range }, [...found.values()], sources);
 }
 
 async function readSlots(
   room: RoomRecord,
-  slots: readonly StateElement[],
+  slotNids: readonly number[],
   sources: SyncSources,
 ): Promise<readonly RoomEvent[]> {
-  const slotNids = new Set<number>();
-  for (const { type, stateKey } of slots) {
-    const slotNid = await sources.state.slotNid(type, stateKey);
-    if (slotNid !== undefined) slotNids.add(slotNid);
-  }
-  if (slotNids.size === 0) return [];
-  const query = { roomNids: [room.nid], slotNids: [...slotNids] };
-  const rows = await sources.storage.read(selectSlotsOfRooms, query);
-  return readEvents(
-    rows.map((row) => row.event_nid),
-    sources,
-  );
+  if (slotNids.length === 0) return [];
+  const rows = await sources.storage.read(selectSlotsOfRooms, { roomNids: [room.nid], slotNids });
+  const nids = rows.map((row) => row.event_nid);
+  return readEvents(nids, sources);
 }
 
 /** What was committed and lies beyond the answer gives way to what stood there before. */

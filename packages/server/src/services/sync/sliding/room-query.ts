@@ -7,7 +7,7 @@ import type { ToldRoom } from './connection-state.ts';
 import type { Activity } from './room-activity.ts';
 import type { RoomConfig } from './room-config.ts';
 import type { SlidingRequest } from './sliding-request.ts';
-import type { StateRule } from './state-rule.ts';
+import type { SlotFinder } from './slot-finder.ts';
 
 /** One room, as one answer looks at it. */
 export interface RoomQuery extends UserRoom {
@@ -26,12 +26,14 @@ export interface RoomQuery extends UserRoom {
   readonly isDirect: boolean;
   /** Names the connection and the room, for what is remembered of the two. */
   readonly membersKey: string;
+  readonly slotFinder: SlotFinder;
 }
 
 /** A room that the user is in, and what of it has to be read. */
 export interface RoomReading {
   readonly query: RoomQuery;
   readonly room: RoomQuery['room'];
+  readonly slotFinder: SlotFinder;
   /** From where the client knows the room. */
   readonly range: SyncRange;
   readonly isInitial: boolean;
@@ -39,7 +41,6 @@ export interface RoomReading {
   readonly isExpanded: boolean;
   readonly mayHaveEvents: boolean;
   readonly mayHaveState: boolean;
-  readonly rules: readonly StateRule[];
 }
 
 /** What a room has for the client. */

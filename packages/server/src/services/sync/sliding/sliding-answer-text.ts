@@ -12,29 +12,27 @@ export async function slidingAnswerText(
   sources: SyncSources,
 ): Promise<string> {
   const lists = [...counts].map(([name, count]) => `${JSON.stringify(name)}:{"count":${count}}`);
-  const roomTexts: string[] = [];
-  for (const [roomId, room] of rooms) {
-    roomTexts.push(`${JSON.stringify(roomId)}:${await roomText(room, request, sources)}`);
-  }
+  const texts = (await eventTexts([...rooms.values()].flatMap(eventsOf), request, sources)).values();
+  const roomTexts = [...rooms].map(([roomId, room]) => `${JSON.stringify(roomId)}:${roomText(room, texts)}`);
   const extensionTexts = [...extensions.texts].map(([name, text]) => `${JSON.stringify(name)}:${text}`);
   const txnId = request.txnId === undefined ? '' : `"txn_id":${JSON.stringify(request.txnId)},`;
   const parts = `"lists":{${lists}},"rooms":{${roomTexts}},"extensions":{${extensionTexts}}`;
   return `{"pos":${JSON.stringify(pos)},${txnId}${parts}}`;
 }
 
-async function roomText(
-  { properties, state, timeline }: RoomAnswer,
-  request: SlidingRequest,
-  sources: SyncSources,
-): Promise<string> {
-  const events = [...state, ...(timeline ?? [])];
-  const texts = await eventTexts(events, request, sources);
+function eventsOf({ state, timeline }: RoomAnswer): readonly RoomEvent[] {
+  return [...state, ...(timeline ?? [])];
+}
+
+/** `texts` are those of its events, and then of other rooms'. */
+function roomText({ properties, state, timeline }: RoomAnswer, texts: IterableIterator<string>): string {
   const parts = [...properties];
-  if (state.length > 0) parts.push(`"required_state":[${texts.slice(0, state.length)}]`);
-  if (timeline !== undefined) parts.push(`"timeline":[${texts.slice(state.length)}]`);
+  if (state.length > 0) parts.push(`"required_state":[${state.map(() => texts.next().value)}]`);
+  if (timeline !== undefined) parts.push(`"timeline":[${timeline.map(() => texts.next().value)}]`);
   return `{${parts}}`;
 }
 
+/** Read for all rooms together. */
 function eventTexts(
   events: readonly RoomEvent[],
   { userId, deviceId }: SlidingRequest,
