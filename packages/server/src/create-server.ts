@@ -12,6 +12,7 @@ import { keyBackupRoutes } from './http/client-api/key-backup.ts';
 import { keyRoutes } from './http/client-api/keys.ts';
 import { mediaRoutes } from './http/client-api/media.ts';
 import { olderEventRoutes } from './http/client-api/older-events.ts';
+import { presenceRoutes } from './http/client-api/presence.ts';
 import { pushRulesRoutes } from './http/client-api/push-rules.ts';
 import { pusherRoutes } from './http/client-api/pushers.ts';
 import { receiptRoutes } from './http/client-api/receipts.ts';
@@ -176,6 +177,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...roomStateRoutes({ reading, storage }),
     ...pushRulesRoutes({ rules: services.pushRules }),
     ...pusherRoutes(services.pushDelivery),
+    ...presenceRoutes(services),
     ...receiptRoutes({ ephemeral }),
     ...typingRoutes({ ephemeral }),
     ...toDeviceRoutes({ encryption }),

@@ -17,6 +17,7 @@ import { createResident, type Resident } from './services/federation-inbound/res
 import { FederationSender } from './services/federation-sender/federation-sender.ts';
 import { outgoingProjection } from './services/federation-sender/outgoing-projection.ts';
 import { createMedia, type Media } from './services/media/media.ts';
+import { Presence } from './services/presence/presence.ts';
 import { createPush, type Push } from './services/push/push.ts';
 import { createPushDelivery, type PushDelivery } from './services/push/push-delivery.ts';
 import type { PushRules } from './services/push/push-rules.ts';
@@ -60,6 +61,8 @@ export interface Services {
   readonly pushDelivery: PushDelivery;
   readonly threadSubscriptions: ThreadSubscriptions;
   readonly stickySweeper: RowSweeper;
+  /** None where presence is switched off. */
+  readonly presence: Presence | undefined;
   readonly sync: SyncService;
   readonly slidingSync: SlidingSyncService;
   readonly resident: Resident;
@@ -114,14 +117,16 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
   const threadSubscriptions = new ThreadSubscriptions(storage, reading.history);
-  const { sync, sliding } = composeSync(parts, { ...ground, ephemeral, encryption, sticky, threadSubscriptions });
+  const presence = await startPresence(parts, ground);
+  const sources = { ...ground, ephemeral, encryption, sticky, threadSubscriptions, presence };
+  const { sync, sliding } = composeSync(parts, sources);
   sliding.start();
   const { profiles, users, accountData } = accounts;
   const { keys } = remoteServers;
   const pushDelivery = composePushDelivery(parts, ground);
   await pushDelivery.sender.start();
   const resident = createResident({ ...parts, ...ground, serverName, profiles, users, accountData, keys });
-  const federationInbound = await startFederationInbound({ ...parts, ...ground, ephemeral, encryption });
+  const federationInbound = await startFederationInbound({ ...parts, ...ground, ephemeral, encryption, presence });
   return {
     accounts,
     remoteServers,
@@ -138,12 +143,13 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     pushRules: push.rules,
     pushDelivery,
     threadSubscriptions,
+    presence,
     stickySweeper,
     sync,
     slidingSync: sliding,
     resident,
     federationInbound,
-    federationSender: await startFederationSender(parts, { remoteServers, events, ephemeral }),
+    federationSender: await startFederationSender(parts, { remoteServers, events, ephemeral, presence }),
   };
 }
 
@@ -200,12 +206,14 @@ function composeDelayedEvents(
 /** Nobody is told anything where federation is switched off; what is for others waits. */
 async function startFederationSender(
   { config, platform, storage }: ServiceParts,
-  { remoteServers, events, ephemeral }: Pick<Services, 'remoteServers' | 'events' | 'ephemeral'>,
+  sources: Pick<Services, 'remoteServers' | 'events' | 'ephemeral' | 'presence'>,
 ): Promise<FederationSender | undefined> {
   if (!config.federation.enabled) return undefined;
   const { serverName } = config;
-  const typing = (roomId: string) => ephemeral.typing(roomId);
-  return FederationSender.start({ storage, platform, serverName, events, remoteServers, typing });
+  const { remoteServers, events } = sources;
+  const typing = (roomId: string) => sources.ephemeral.typing(roomId);
+  const presence = (userId: string) => sources.presence?.update(userId);
+  return FederationSender.start({ storage, platform, serverName, events, remoteServers, typing, presence });
 }
 
 interface ReadingSources extends Pick<Services, 'accounts' | 'events' | 'memberships' | 'rooms'> {
@@ -231,6 +239,7 @@ interface SyncSources extends Pick<Services, 'events' | 'memberships' | 'reading
   readonly push: Push;
   readonly sticky: DueStickyEvents;
   readonly threadSubscriptions: ThreadSubscriptions;
+  readonly presence: Presence | undefined;
 }
 
 function composeSync({ config, platform, storage }: ServiceParts, sources: SyncSources): Sync {
@@ -250,6 +259,18 @@ function composeSync({ config, platform, storage }: ServiceParts, sources: SyncS
       stickySectionName: stickyNames(config).syncSection,
     },
   });
+}
+
+async function startPresence(
+  { config, platform, storage }: ServiceParts,
+  { events, memberships }: Pick<Services, 'events' | 'memberships'>,
+): Promise<Presence | undefined> {
+  if (!config.presence.enabled) return undefined;
+  const { serverName } = config;
+  const { maxRoomMembers } = config.presence;
+  const presence = new Presence({ storage, platform, events, memberships, serverName, maxRoomMembers });
+  await presence.start();
+  return presence;
 }
 
 interface PushSources extends Pick<Services, 'events' | 'memberships' | 'reading'> {
@@ -325,6 +346,7 @@ export async function stopServices(services: Services): Promise<void> {
   await services.encryption.stop();
   await services.ephemeral.stop();
   await services.search.stop();
+  await services.presence?.stop();
   await services.rooms.stop();
   await services.accounts.openIdTokens.stop();
   await services.accounts.lastSeen.flush();

@@ -3,9 +3,10 @@ import type { Platform } from './platform/platform.ts';
 import type { Encryption } from './services/encryption/encryption.ts';
 import type { Ephemeral } from './services/ephemeral/ephemeral.ts';
 import { createFederationInbound, type FederationInbound } from './services/federation-inbound/federation-inbound.ts';
-import { takePresence } from './services/federation-inbound/presence-edu.ts';
+import { createPresenceHandler } from './services/federation-inbound/presence-edu.ts';
 import { createReceiptHandler } from './services/federation-inbound/receipt-edu.ts';
 import { createTypingHandler } from './services/federation-inbound/typing-edu.ts';
+import type { Presence } from './services/presence/presence.ts';
 import type { RemoteServers } from './services/remote-servers/remote-servers.ts';
 import type { EventStore } from './services/rooms/event-store.ts';
 import type { Memberships } from './services/rooms/memberships.ts';
@@ -25,6 +26,7 @@ export interface InboundSources {
   readonly rooms: RoomsService;
   readonly ephemeral: Ephemeral;
   readonly encryption: Encryption;
+  readonly presence: Presence | undefined;
 }
 
 /** Puts together what takes in what other servers push, with who takes which EDUs, and starts it. */
@@ -44,7 +46,7 @@ export async function startFederationInbound(sources: InboundSources): Promise<F
     eduHandlers: {
       'm.typing': createTypingHandler(speakers, ephemeral),
       'm.receipt': createReceiptHandler(speakers, ephemeral.receiptsOf),
-      'm.presence': takePresence,
+      'm.presence': createPresenceHandler(sources.presence),
       ...sources.encryption.eduHandlers,
     },
   });

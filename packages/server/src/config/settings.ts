@@ -237,6 +237,23 @@ export const SETTINGS = {
     },
     { description: 'Short-lived events that reach everyone in the room.' },
   ),
+  presence: section(
+    {
+      enabled: flag({
+        description: 'Whether users, and other servers, are told who is online. When off, everybody is offline.',
+        default: true,
+      }),
+      max_room_members: integer({
+        description:
+          'Users are told of those with whom they share a room that has no more joined members than this. In larger ' +
+          'rooms presence would cost more than all messages.',
+        minimum: 2,
+        maximum: 10_000,
+        default: 100,
+      }),
+    },
+    { description: 'Who is online.' },
+  ),
   push: section(
     {
       allow_private_addresses: flag({

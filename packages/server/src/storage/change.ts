@@ -10,6 +10,7 @@ export type Change =
   | StateResolvedChange
   | ReceiptChange
   | TypingChange
+  | PresenceChange
   | AccountDataChange
   | ToDeviceChange
   | DeviceListChange
@@ -86,6 +87,13 @@ export interface ReceiptChange {
 export interface TypingChange {
   readonly kind: 'typing';
   readonly roomId: string;
+}
+
+/** Whether a user is there, or what he says of it, changed. Who shares one of these rooms with him is told. */
+export interface PresenceChange {
+  readonly kind: 'presence';
+  readonly userId: string;
+  readonly roomIds: readonly string[];
 }
 
 /** Account data, global (`roomId` undefined) or of a room; push rules are `m.push_rules`. */

@@ -128,6 +128,7 @@ export async function startTestSender(
     events: rooms.events,
     remoteServers: others,
     typing: () => [],
+    presence: () => undefined,
   });
   let count = 0;
   return {

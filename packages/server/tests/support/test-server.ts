@@ -19,7 +19,7 @@ import { silentLog } from './silent-log.ts';
 import { openTestStorage } from './test-storage.ts';
 
 export interface TestServerOptions {
-  /** As in a configuration file. Rate limits are off unless given. */
+  /** As in a configuration file. Rate limits and presence are off unless given. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Time that the test moves; without it the real clock. */
   readonly world?: ManualWorld;
@@ -75,7 +75,10 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
   const blobStore = options.blobStore ?? createMemoryBlobStore();
   const random = seededRandom(options.seed ?? 1);
   const server = await createServer({
-    config: readConfig({ rate_limits: { enabled: false }, ...options.config }, '/nowhere'),
+    config: readConfig(
+      { rate_limits: { enabled: false }, presence: { enabled: false }, ...options.config },
+      '/nowhere',
+    ),
     platform: {
       clock: options.world?.clock ?? nodeClock,
       timers: options.world?.timers ?? nodeTimers,

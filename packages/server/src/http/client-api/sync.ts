@@ -30,6 +30,7 @@ export function syncRoutes({ sync, filters, databaseTag, current }: SyncParts): 
         since,
         filter: await readFilter(filters, requester.userId, query.filter),
         fullState: query.full_state ?? false,
+        setPresence: query.set_presence,
         timeoutMs: query.timeout ?? 0,
         stateAfterName: stateAfterName(query),
         signal,

@@ -3,6 +3,7 @@ import { serverNameOf } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import type { Log } from '../../platform/log.ts';
 import type { Timer, Timers } from '../../platform/timers.ts';
+import { selectServersOfRooms } from '../../storage/queries/presence.ts';
 import { selectReceiptsOfUser } from '../../storage/queries/receipts.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { eduText } from './transaction-text.ts';
@@ -11,8 +12,8 @@ import { eduText } from './transaction-text.ts';
 const TYPING_AGAIN_MS = 30_000;
 /** Rooms where somebody types and other servers are told. */
 const MAX_TYPING_ROOMS = 10_000;
-/** Receipts being read; what comes meanwhile is dropped. */
-const MAX_RECEIPT_READS = 1_000;
+/** Receipts, and servers for presence, being read; what comes meanwhile is dropped. */
+const MAX_READS = 1_000;
 
 export interface EphemeralNewsParts {
   readonly storage: Storage;
@@ -22,19 +23,23 @@ export interface EphemeralNewsParts {
   readonly serverName: string;
   /** Who is typing in a room now. */
   readonly typing: (roomId: string) => readonly string[];
+  /** What is to be told of a user's being there. */
+  readonly presence: (userId: string) => JsonObject | undefined;
+  /** The nids of rooms. */
+  readonly roomNids: (roomIds: readonly string[]) => Promise<readonly number[]>;
   /** Offers an EDU to servers, to those that are there alone. */
   readonly offer: (servers: Iterable<string>, key: string, text: string) => void;
 }
 
 /**
- * Typing and receipts of our users, for other servers as far as they are there to hear it. Specification: server-server
- * API, "Typing Notifications", "Receipts".
+ * Typing, receipts and presence of our users, for other servers as far as they are there to hear it. Specification:
+ * server-server API, "Typing Notifications", "Receipts", "Presence".
  */
 export class EphemeralNews {
   readonly #parts: EphemeralNewsParts;
   /** By room: who was said to type, and to whom. */
   readonly #typing = new Map<string, { typists: ReadonlySet<string>; servers: ReadonlySet<string> }>();
-  #receiptReads = 0;
+  #reads = 0;
   #timer: Timer | undefined;
 
   constructor(parts: EphemeralNewsParts) {
@@ -76,8 +81,8 @@ export class EphemeralNews {
     { roomId, roomNid, userId }: { roomId: string; roomNid: number; userId: string },
     servers: ReadonlySet<string>,
   ): Promise<void> {
-    if (this.#receiptReads >= MAX_RECEIPT_READS) return;
-    this.#receiptReads++;
+    if (this.#reads >= MAX_READS) return;
+    this.#reads++;
     try {
       const rows = await this.#parts.storage.read(selectReceiptsOfUser, { roomNid, userId });
       const newest = rows.filter((row) => row.receipt_type === 'm.read').sort((a, b) => b.ts - a.ts)[0];
@@ -89,7 +94,30 @@ export class EphemeralNews {
     } catch (error) {
       this.#parts.log.warn('A receipt could not be read; other servers are not told of it', { error });
     } finally {
-      this.#receiptReads--;
+      this.#reads--;
+    }
+  }
+
+  /** Whether a user of ours is there changed. Who shares these rooms is told. */
+  async presence({ userId, roomIds }: { userId: string; roomIds: readonly string[] }): Promise<void> {
+    if (roomIds.length === 0 || this.#reads >= MAX_READS) return;
+    this.#reads++;
+    try {
+      const { storage, presence, roomNids: nidsOf, offer } = this.#parts;
+      const roomNids = await nidsOf(roomIds);
+      const servers = await storage.read(selectServersOfRooms, { roomNids });
+      const update = presence(userId);
+      if (servers.length === 0 || update === undefined) return;
+      const text = eduText('m.presence', encodeCanonicalJson({ push: [update] }));
+      offer(
+        servers.map((row) => row.server_name),
+        `presence ${userId}`,
+        text,
+      );
+    } catch (error) {
+      this.#parts.log.warn('Other servers could not be told who is there', { error });
+    } finally {
+      this.#reads--;
     }
   }
 }

@@ -1,6 +1,9 @@
+import { serverNameOf } from '@limpet/protocol/identifiers';
+import type { JsonObject } from '@limpet/protocol/json';
 import { createCache } from '../../cache/create-cache.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { Timer } from '../../platform/timers.ts';
+import type { PublishedChange } from '../../storage/change.ts';
 import { insertBehind, selectBehindNames, selectToldEverybody } from '../../storage/queries/destinations.ts';
 import { trimOutgoingEdus } from '../../storage/queries/outgoing-edus.ts';
 import { selectServersToTell } from '../../storage/queries/outgoing-events.ts';
@@ -54,6 +57,8 @@ export interface FederationSenderParts {
   readonly remoteServers: Pick<RemoteServersService, 'request' | 'onHeardFrom' | 'forgetFailures'>;
   /** Who is typing in a room now. */
   readonly typing: (roomId: string) => readonly string[];
+  /** What is to be told of the presence of a user of ours. */
+  readonly presence: (userId: string) => JsonObject | undefined;
 }
 
 /**
@@ -96,7 +101,7 @@ export class FederationSender implements OutgoingNews {
     this.#events = new OutgoingEvents(storage, clock);
     this.#unfollow = [
       storage.stream.follow((changes) => {
-        for (const change of changes) this.#events.note(change);
+        for (const change of changes) this.#note(change);
       }),
       parts.remoteServers.onHeardFrom((name) => this.#heardFrom(name)),
     ];
@@ -142,6 +147,11 @@ export class FederationSender implements OutgoingNews {
       log,
       serverName,
       typing: parts.typing,
+      presence: parts.presence,
+      roomNids: async (roomIds) => {
+        const rooms = await Promise.all(roomIds.map((roomId) => events.room(roomId)));
+        return rooms.flatMap((room) => room?.nid ?? []);
+      },
       offer: (servers, key, text) => this.#offerEphemeral(servers, key, text),
     });
     const rooms = new RoomDestinationsCache(storage, events);
@@ -175,6 +185,12 @@ export class FederationSender implements OutgoingNews {
     await this.#marking;
     await this.#mark();
     await this.#records.flush();
+  }
+
+  #note(change: PublishedChange): void {
+    this.#events.note(change);
+    if (change.kind !== 'presence' || serverNameOf(change.userId) !== this.#parts.serverName) return;
+    this.#inBackground(this.#ephemeral.presence(change));
   }
 
   /** A server is there: if it is behind, it is told at once. */

@@ -8,6 +8,7 @@ import { type DeviceLists, readDeviceLists } from './device-lists.ts';
 import { type JoinedRoom, readJoinedRoom } from './joined-room.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import { readLeftRoom, readStrippedRoom } from './other-rooms.ts';
+import { readPresence } from './presence-section.ts';
 import { typePasses } from './section-filter.ts';
 import { NOTHING_STICKY, readStickySection, type StickySection } from './sticky-section.ts';
 import { QUIET_ROOM, type RoomNews, readNews, type SyncNews } from './sync-news.ts';
@@ -54,7 +55,8 @@ export async function buildAnswer(input: AnswerInput, sources: SyncSources, lazy
     isFirst || !mayHaveDeviceLists
       ? undefined
       : await readDeviceLists({ userId: request.userId, range, news, rooms: input.rooms }, sources);
-  return write({ request, range, news, accountData, rooms, toDevice, deviceLists }, sources);
+  const presence = await readPresence({ ...input, news }, sources);
+  return write({ request, range, news, accountData, rooms, toDevice, deviceLists, presence }, sources);
 }
 
 interface Rooms {
@@ -157,6 +159,8 @@ interface Read {
   readonly rooms: Rooms;
   readonly toDevice: ToDevice;
   readonly deviceLists: DeviceLists | undefined;
+  /** JSON texts. */
+  readonly presence: readonly string[];
 }
 
 async function write(read: Read, sources: SyncSources): Promise<SyncAnswer> {
@@ -169,6 +173,7 @@ async function write(read: Read, sources: SyncSources): Promise<SyncAnswer> {
   if (globalData.length > 0) parts.push(`"account_data":{"events":[${accountDataTexts(globalData).join()}]}`);
   const roomsText = await writeRooms(read, sources);
   if (roomsText !== '') parts.push(`"rooms":{${roomsText}}`);
+  if (read.presence.length > 0) parts.push(`"presence":{"events":[${read.presence.join()}]}`);
   if (toDevice.texts.length > 0) parts.push(`"to_device":{"events":[${toDevice.texts.join()}]}`);
   const devices = (deviceLists?.changed.length ?? 0) + (deviceLists?.left.length ?? 0);
   if (devices > 0) parts.push(`"device_lists":${JSON.stringify(deviceLists)}`);

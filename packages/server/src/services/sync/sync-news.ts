@@ -14,6 +14,8 @@ export interface SyncNews {
   readonly memberships: readonly MembershipChange[];
   /** Users whose devices changed, whoever they are. */
   readonly deviceUsers: ReadonlySet<string>;
+  /** Users whose presence changed, whoever they are. */
+  readonly presences: ReadonlySet<string>;
   /** Users whose keys this user signed. */
   readonly signedUsers: ReadonlySet<string>;
   readonly accountData: boolean;
@@ -64,6 +66,7 @@ class NewsOfDevice implements SyncNews {
   readonly rooms = new Map<string, Writable<RoomNews>>();
   readonly memberships: MembershipChange[] = [];
   readonly deviceUsers = new Set<string>();
+  readonly presences = new Set<string>();
   readonly signedUsers = new Set<string>();
   accountData = false;
   toDevice = false;
@@ -95,6 +98,9 @@ class NewsOfDevice implements SyncNews {
         return;
       case 'typing':
         this.#room(change.roomId).typing = true;
+        return;
+      case 'presence':
+        this.presences.add(change.userId);
         return;
       case 'account-data':
         if (change.userId === this.#device.userId) this.accountData = true;

@@ -31,7 +31,9 @@ export class SyncService {
   async sync(request: SyncRequest): Promise<string> {
     acknowledgeToDevice(request, this.#sources);
     const mayWait = request.timeoutMs > 0 && request.since !== undefined && !request.fullState;
-    return mayWait ? this.#waitForNews(request) : (await this.#answer(request)).text;
+    const work = async () => (mayWait ? this.#waitForNews(request) : (await this.#answer(request)).text);
+    const { presence } = this.#sources;
+    return presence === undefined ? work() : presence.whileAsking(request, request.setPresence, work);
   }
 
   /** Whose devices changed between two tokens, as `device_lists` of one answer would tell it. */
@@ -54,7 +56,7 @@ export class SyncService {
     const wakeUp = new WakeUp();
     const wake = () => wakeUp.now();
     // Watch before looking: news that comes in between must wake.
-    const unwatch = await this.#waiters.watch(first.userId, wake);
+    const unwatch = await this.#waiters.watch(first.userId, wake, { presence: first.filter.presence.limit !== 0 });
     first.signal.addEventListener('abort', wake);
     try {
       for (let request = first; ; ) {

@@ -3,6 +3,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { AccountDataReader } from '../accounts/account-data-reader.ts';
 import type { EncryptionReader } from '../encryption/encryption-reader.ts';
 import type { EphemeralReader } from '../ephemeral/ephemeral-reader.ts';
+import type { PresenceReader } from '../presence/presence-reader.ts';
 import type { UnreadReader } from '../push/unread-reader.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
@@ -26,6 +27,8 @@ export interface SyncSources {
   readonly accountData: AccountDataReader;
   readonly ephemeral: EphemeralReader;
   readonly encryption: EncryptionReader;
+  /** None where presence is switched off. */
+  readonly presence: PresenceReader | undefined;
   readonly unread: UnreadReader;
   readonly sticky: DueStickyEvents;
   readonly threadSubscriptions: ThreadSubscriptions;

@@ -13,6 +13,8 @@ interface KnownUser {
   readonly userId: string;
   readonly rooms: Set<string>;
   readonly waiters: Set<() => void>;
+  /** Those of them that want to know who is there. */
+  readonly presenceWaiters: Set<() => void>;
   /** Kept when `rooms` is complete. */
   loaded: Promise<void>;
 }
@@ -40,6 +42,8 @@ export class SyncWaiters {
   readonly #idle: LRUCache<string, KnownUser>;
   /** Who is to be woken, in this order. */
   readonly #due = new Set<KnownUser>();
+  /** Who is to be woken after them, as far as he wants to know who is there. */
+  readonly #dueForPresence = new Set<KnownUser>();
   #isTurnComing = false;
 
   constructor({ stream, timers, roomsOf, maxIdleUsers = MAX_IDLE_USERS }: SyncWaitersParts) {
@@ -61,16 +65,21 @@ export class SyncWaiters {
   /** Wakes everybody, now and for good. */
   close(): void {
     this.#unfollow();
-    for (const user of this.#users.values()) wakeAll(user);
+    for (const user of this.#users.values()) wakeAll(user.waiters);
   }
 
-  /** Calls `wake` at changes that may concern the user, from when this promise is kept until its value is called. */
-  async watch(userId: string, wake: () => void): Promise<() => void> {
+  /**
+   * Calls `wake` at changes that may concern the user, from when this promise is kept until its value is called. Those
+   * of who is there wake only who wants to know: nothing else changes as often.
+   */
+  async watch(userId: string, wake: () => void, { presence = false } = {}): Promise<() => void> {
     const user = this.#users.get(userId) ?? this.#meet(userId);
     user.waiters.add(wake);
+    if (presence) user.presenceWaiters.add(wake);
     this.#idle.delete(userId);
     const unwatch = () => {
       user.waiters.delete(wake);
+      user.presenceWaiters.delete(wake);
       if (user.waiters.size === 0 && this.#users.get(userId) === user) this.#idle.set(userId, user);
     };
     try {
@@ -84,7 +93,8 @@ export class SyncWaiters {
 
   /** Known from now on, so that no change of membership is missed while the rooms are read. */
   #meet(userId: string): KnownUser {
-    const user: KnownUser = { userId, rooms: new Set(), waiters: new Set(), loaded: Promise.resolve() };
+    const sets = { rooms: new Set<string>(), waiters: new Set<() => void>(), presenceWaiters: new Set<() => void>() };
+    const user: KnownUser = { userId, ...sets, loaded: Promise.resolve() };
     this.#users.set(userId, user);
     user.loaded = this.#load(user);
     return user;
@@ -141,6 +151,9 @@ export class SyncWaiters {
         else this.#leave(user, change.roomId);
         return;
       }
+      case 'presence':
+        this.#wakeForPresence(change);
+        return;
       case 'device-list':
         this.#wakeSharing(change.userId);
         return;
@@ -163,6 +176,14 @@ export class SyncWaiters {
     for (const user of this.#byRoom.get(roomId) ?? []) if (user.waiters.size > 0) this.#due.add(user);
   }
 
+  #wakeForPresence({ userId, roomIds }: { readonly userId: string; readonly roomIds: readonly string[] }): void {
+    const own = this.#users.get(userId);
+    const users = roomIds.flatMap((roomId) => [...(this.#byRoom.get(roomId) ?? [])]);
+    for (const user of own === undefined ? users : [own, ...users]) {
+      if (user.presenceWaiters.size > 0) this.#dueForPresence.add(user);
+    }
+  }
+
   /** Everybody who shares a room with this user, who may not be waiting himself. */
   #wakeSharing(userId: string): void {
     this.#wakeUser(userId);
@@ -183,22 +204,28 @@ export class SyncWaiters {
   #wakeDue(): void {
     if (this.#isTurnComing) return;
     let woken = 0;
-    for (const user of this.#due) {
-      if (woken >= MAX_WOKEN_PER_TURN) {
-        this.#isTurnComing = true;
-        this.#timers.after(0, () => {
-          this.#isTurnComing = false;
-          this.#wakeDue();
-        });
-        return;
+    for (const due of [this.#due, this.#dueForPresence]) {
+      for (const user of due) {
+        if (woken >= MAX_WOKEN_PER_TURN) {
+          this.#wakeInTurn();
+          return;
+        }
+        due.delete(user);
+        wakeAll(due === this.#due ? user.waiters : user.presenceWaiters);
+        woken += 1;
       }
-      this.#due.delete(user);
-      wakeAll(user);
-      woken += 1;
     }
+  }
+
+  #wakeInTurn(): void {
+    this.#isTurnComing = true;
+    this.#timers.after(0, () => {
+      this.#isTurnComing = false;
+      this.#wakeDue();
+    });
   }
 }
 
-function wakeAll(user: KnownUser): void {
-  for (const wake of [...user.waiters]) wake();
+function wakeAll(waiters: ReadonlySet<() => void>): void {
+  for (const wake of [...waiters]) wake();
 }

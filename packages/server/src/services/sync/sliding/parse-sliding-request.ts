@@ -32,6 +32,7 @@ export function parseSlidingRequest(
     connId: body.conn_id ?? '',
     // An empty `pos` is how some clients say that they have none.
     pos: query.pos || body.pos || undefined,
+    setPresence: query.set_presence ?? body.set_presence,
     timeoutMs: query.timeout ?? body.timeout ?? 0,
     txnId: body.txn_id,
     lists: new Map(lists),

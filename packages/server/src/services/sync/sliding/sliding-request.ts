@@ -1,4 +1,5 @@
 import type { SlidingSyncExtensions } from '@limpet/protocol/endpoints/client/sliding-sync-extensions';
+import type { PresenceState } from '../../presence/presence-state.ts';
 
 /** A request of sliding sync, parsed. Specification: MSC4186. */
 export interface SlidingRequest {
@@ -8,6 +9,8 @@ export interface SlidingRequest {
   readonly connId: string;
   /** As the client gave it; `undefined` begins a connection anew. */
   readonly pos: string | undefined;
+  /** What the request says of the user's being there; `undefined` where it says nothing, which is that he is. */
+  readonly setPresence: PresenceState | undefined;
   /** How long to wait for news, in milliseconds. */
   readonly timeoutMs: number;
   /** Echoed. */

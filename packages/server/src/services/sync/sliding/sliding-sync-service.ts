@@ -60,6 +60,12 @@ export class SlidingSyncService {
 
   /** The body of the answer, as JSON text. Throws M_UNKNOWN_POS: the client has to begin anew. */
   async sync(request: SlidingRequest): Promise<string> {
+    const { presence } = this.#sources;
+    const work = () => this.#sync(request);
+    return presence === undefined ? work() : presence.whileAsking(request, request.setPresence, work);
+  }
+
+  async #sync(request: SlidingRequest): Promise<string> {
     const open = await this.#connections.open(request);
     const turn = new RequestTurn(open, request);
     turn.draft.enable(enabledExtensions(request));
