@@ -277,6 +277,27 @@ describe('accounts and devices', () => {
     expect(await count('after logout')).toBe(1);
   });
 
+  test.each(['locked', 'suspended'] as const)(
+    'what falls due for an account that is %s has failed',
+    async (restriction) => {
+      const user = await delayed.story.user(restriction);
+      await delayed.story.join(user, roomId);
+      const delayId = await delayed.byQuery(user, roomId, 5_000, { body: restriction });
+      const { moderation } = delayed.story.server.server.services.accounts;
+      await moderation.restrict(user.userId, restriction, true);
+      await delayed.pass(5_000);
+      expect(await count(restriction)).toBe(0);
+      const refused = await delayed.ask(user, 'PUT', `${V3}/rooms/${roomId}/delayed_event/m.test/x`, {
+        delay_ms: 1_000,
+        content: {},
+      });
+      const errcode = restriction === 'locked' ? 'M_USER_LOCKED' : 'M_USER_SUSPENDED';
+      expect(refused.body.errcode).toBe(errcode);
+      await moderation.restrict(user.userId, restriction, false);
+      expect((await delayed.look(user, delayId)).error).toMatchObject({ errcode });
+    },
+  );
+
   test('those of an account that ended are gone', async () => {
     const frank = await delayed.story.user('frank');
     const room = await delayed.story.room(alice);

@@ -1,5 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
+import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Clock } from '../../platform/clock.ts';
+import { accountLocked } from '../accounts/account-locked.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { Sending } from '../rooms/sending.ts';
 import type { RecordTransaction } from '../rooms/sent-transactions.ts';
@@ -31,6 +33,7 @@ export class DelayedEventSender {
     const row = await records.contentOf(nid);
     // Its user's account has ended meanwhile.
     if (row === undefined) return;
+    checkStanding(row);
     const { room_id: roomId, type, state_key: stateKey } = row;
     let isRecorded = false;
     const endingOf = (eventId: string) =>
@@ -49,4 +52,10 @@ export class DelayedEventSender {
     if (eventNid === undefined) throw new Error(`The event ${eventId} was sent and is not there`);
     await records.writeSentNow(endingOf(eventId), { delayId, eventNid });
   }
+}
+
+/** What a user may not send now is not sent for him either, whoever scheduled it when. */
+function checkStanding(user: { is_locked: number; is_suspended: number }): void {
+  if (user.is_locked === 1) throw accountLocked();
+  if (user.is_suspended === 1) throw new MatrixError('M_USER_SUSPENDED', 'The account was suspended when it was due.');
 }

@@ -76,8 +76,13 @@ export const selectScheduledEvent = defineStatement<{ delayId: string }, Schedul
   `select ${SCHEDULED_COLUMNS} from delayed_events where delay_id = :delayId and finalised_ts is null`,
 );
 
-export const selectDelayedContent = defineStatement<{ delayedNid: number }, DelayedContentRow>(
-  `select ${CONTENT_COLUMNS} from delayed_events where delayed_nid = :delayedNid`,
+/** With how its user stands. */
+export const selectDelayedContent = defineStatement<
+  { delayedNid: number },
+  DelayedContentRow & { is_locked: number; is_suspended: number }
+>(
+  `select ${CONTENT_COLUMNS}, users.is_locked, users.is_suspended
+   from delayed_events join users on users.user_id = delayed_events.user_id where delayed_nid = :delayedNid`,
 );
 
 export const selectDelayedEvent = defineStatement<{ delayId: string }, DelayedEventRow>(
