@@ -1,6 +1,8 @@
 import { ClientEvent, createClient, type MatrixClient, type MatrixEvent, type Room, SyncState } from 'matrix-js-sdk';
+import type { SlidingSync } from 'matrix-js-sdk/lib/sliding-sync.js';
 import { vi } from 'vitest';
 import { type RecordedFetch, recordedFetch } from './recorded-fetch.ts';
+import type { RecoveryKey } from './recovery-key.ts';
 
 /** Events of a room that one sync brings at most: fewer than what the stories send while a client is away. */
 export const TIMELINE_LIMIT = 10;
@@ -31,21 +33,36 @@ interface Credentials {
   readonly device_id?: string;
 }
 
+export interface SdkClientOptions {
+  /** What the user has written down: the key to what his devices keep on the server for each other. */
+  readonly recovery?: RecoveryKey;
+  /** Syncs by sliding sync, as this makes it, instead of `/sync`. */
+  readonly sliding?: (client: MatrixClient) => SlidingSync;
+}
+
 /** Makes an account by the SDK, and starts its first device. */
-export async function registerClient(baseUrl: string, username: string): Promise<SdkClient> {
+export async function registerClient(
+  baseUrl: string,
+  username: string,
+  options: SdkClientOptions = {},
+): Promise<SdkClient> {
   const network = recordedFetch();
   const guest = createClient({ baseUrl, fetchFn: network.fetch });
-  const password = passwordOf(username);
-  return startClient(baseUrl, network, await guest.registerRequest({ username, password, auth: { type: DUMMY } }));
+  const credentials = await guest.registerRequest({ username, password: passwordOf(username), auth: { type: DUMMY } });
+  return startClient({ baseUrl, network, credentials, options });
 }
 
 /** Logs in by the SDK, and starts the new device. */
-export async function loginClient(baseUrl: string, username: string): Promise<SdkClient> {
+export async function loginClient(
+  baseUrl: string,
+  username: string,
+  options: SdkClientOptions = {},
+): Promise<SdkClient> {
   const network = recordedFetch();
   const guest = createClient({ baseUrl, fetchFn: network.fetch });
   const identifier = { type: 'm.id.user', user: username };
   const request = { type: 'm.login.password', identifier, password: passwordOf(username) };
-  return startClient(baseUrl, network, await guest.loginRequest(request));
+  return startClient({ baseUrl, network, credentials: await guest.loginRequest(request), options });
 }
 
 /** Waits until the condition does not throw; gives what it returned. */
@@ -59,19 +76,28 @@ function passwordOf(username: string): string {
   return `password of ${username}`;
 }
 
-async function startClient(baseUrl: string, network: RecordedFetch, credentials: Credentials): Promise<SdkClient> {
+interface Start {
+  readonly baseUrl: string;
+  readonly network: RecordedFetch;
+  readonly credentials: Credentials;
+  readonly options: SdkClientOptions;
+}
+
+async function startClient({ baseUrl, network, credentials, options }: Start): Promise<SdkClient> {
   const { user_id: userId, access_token: accessToken, device_id: deviceId } = credentials;
   if (accessToken === undefined || deviceId === undefined) {
     throw new Error(`${userId} got no session`);
   }
-  const client = createClient({ baseUrl, userId, accessToken, deviceId, fetchFn: network.fetch });
+  const cryptoCallbacks = options.recovery?.callbacks ?? {};
+  const client = createClient({ baseUrl, userId, accessToken, deviceId, fetchFn: network.fetch, cryptoCallbacks });
   await client.initRustCrypto({ useIndexedDB: false });
   const stickyEventsSeen: MatrixEvent[] = [];
   client.on(ClientEvent.Event, (event) => {
     if (event.unstableStickyInfo !== undefined) stickyEventsSeen.push(event);
   });
   const prepared = untilPrepared(client);
-  await client.startClient({ initialSyncLimit: TIMELINE_LIMIT });
+  const sliding = options.sliding?.(client);
+  await client.startClient({ initialSyncLimit: TIMELINE_LIMIT, ...(sliding && { slidingSync: sliding }) });
   await prepared;
 
   return {
