@@ -50,5 +50,6 @@ function withoutIds(path: string): string {
   return decodeURIComponent(path)
     .replace(/\/![^/]+/g, '/{roomId}')
     .replace(/\/@[^/]+/g, '/{userId}')
+    .replace(/\/room_keys\/keys\/\{roomId\}\/.+$/, '/room_keys/keys/{roomId}/{sessionId}')
     .replace(/\/(send|sendToDevice)(\/.*?)?\/([^/]+)\/[^/]+$/, '/$1$2/$3/{transactionId}');
 }

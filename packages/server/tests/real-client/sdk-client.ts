@@ -72,7 +72,7 @@ export function eventually<T>(condition: () => T | Promise<T>): Promise<T> {
 
 const DUMMY = 'm.login.dummy';
 
-function passwordOf(username: string): string {
+export function passwordOf(username: string): string {
   return `password of ${username}`;
 }
 

@@ -1,3 +1,4 @@
+import { Method } from 'matrix-js-sdk';
 import type { CryptoApi } from 'matrix-js-sdk/lib/crypto-api/index.js';
 import { RustBackupManager } from 'matrix-js-sdk/lib/rust-crypto/backup.js';
 import type { SdkClient } from './sdk-client.ts';
@@ -21,9 +22,16 @@ export async function setUpEncryption(device: SdkClient): Promise<void> {
   });
 }
 
+/** How many keys the server has in the user's backup. The SDK itself remembers what was there when it looked. */
+export async function backedUpKeys({ client }: SdkClient): Promise<number> {
+  return (await client.http.authedRequest<{ count: number }>(Method.Get, '/room_keys/version')).count;
+}
+
 /** As an application does on a new device once its user typed in the recovery key. Gives how many keys came back. */
 export async function unlockEncryption(device: SdkClient): Promise<number> {
   const crypto = cryptoOf(device);
+  // The private keys are held against the public ones.
+  await crypto.userHasCrossSigningKeys(device.userId, true);
   await crypto.bootstrapCrossSigning({});
   await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
   await crypto.checkKeyBackupAndEnable();
