@@ -191,6 +191,12 @@ export const SETTINGS = {
         maximum: 3_650,
         default: 30,
       }),
+      url_previews: flag({
+        description:
+          'Whether clients may ask for previews of web pages. The server then fetches what its users link to, from ' +
+          'public addresses alone.',
+        default: false,
+      }),
       legacy_download: flag({
         description:
           'Whether anyone may download without an access token, as before Matrix 1.11. Turned off, only what came ' +

@@ -48,6 +48,8 @@ export const RATE_LIMITS = {
   upload: { burst: 50, perSecond: 1 },
   /** Media of other servers that are not here yet: a user, or an address where nobody is logged in. */
   fetchMedia: { burst: 200, perSecond: 5 },
+  /** Web pages that are fetched for a preview: a user. */
+  previewUrl: { burst: 30, perSecond: 0.5 },
   /**
    * Requests of another server: its name and the address they come from. What is signed by others is not known before
    * the body is read, so who only says to be a server takes nothing from it.

@@ -37,6 +37,8 @@ export interface OutboundResponse {
   /** By name in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Where the answer is from, where redirects were followed. */
+  readonly url?: string | undefined;
 }
 
 /** Nobody answered, or not as an HTTP server does. */

@@ -68,3 +68,12 @@ export const getMediaConfig = defineEndpoint({
   summary: 'How large an upload may be',
   response: mediaConfig,
 });
+
+/** `ts` asks for the page as it was then, which nobody can give. */
+export const previewUrl = defineEndpoint({
+  method: 'GET',
+  paths: ['/_matrix/client/v1/media/preview_url', '/_matrix/media/v3/preview_url', '/_matrix/media/r0/preview_url'],
+  authentication: 'access token',
+  summary: 'What a web page is about',
+  query: Type.Object({ url: Type.String(), ts: Type.Optional(Type.Integer()) }),
+});

@@ -4,18 +4,20 @@ import {
   downloadNamedContent,
   downloadThumbnail,
   getMediaConfig,
+  previewUrl,
   uploadContent,
   uploadContentToMxc,
 } from '@limpet/protocol/endpoints/client/media';
 import type { Requester } from '../authenticate.ts';
 import { mediaAnswer, thumbnailAnswer } from '../media-answer.ts';
+import { RawJson } from '../raw-json.ts';
 import { type Route, route, uploadRoute } from '../route.ts';
 import { legacyMediaRoutes } from './legacy-media.ts';
 import type { MediaRouteParts } from './media-route-parts.ts';
 
 /** Specification: client-server API, "Content repository". */
 export function mediaRoutes(parts: MediaRouteParts): Route[] {
-  return [...uploadRoutes(parts), ...downloadRoutes(parts), ...legacyMediaRoutes(parts)];
+  return [...uploadRoutes(parts), ...downloadRoutes(parts), ...previewRoutes(parts), ...legacyMediaRoutes(parts)];
 }
 
 function uploadRoutes({ media, rateLimits, config }: MediaRouteParts): Route[] {
@@ -47,6 +49,15 @@ function uploadRoutes({ media, rateLimits, config }: MediaRouteParts): Route[] {
       limit,
     ),
     route(getMediaConfig, () => ({ 'm.upload.size': config.media.maxUploadBytes })),
+  ];
+}
+
+function previewRoutes({ media, rateLimits }: MediaRouteParts): Route[] {
+  return [
+    route(previewUrl, async ({ query, requester: { userId } }) => {
+      const beforeFetch = () => rateLimits.take('previewUrl', userId);
+      return new RawJson(await media.previews.of(query.url, beforeFetch));
+    }),
   ];
 }
 

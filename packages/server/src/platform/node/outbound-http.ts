@@ -67,11 +67,8 @@ async function follow(pools: OutboundPools, request: OutboundRequest, signal: Ab
     signal.throwIfAborted();
     const response = await exchange(pools, next, signal);
     const target = redirectTarget(response, next);
-    if (target === undefined) {
-      return response;
-    }
-    if (redirects >= (request.maxRedirects ?? 0)) {
-      return response;
+    if (target === undefined || redirects >= (request.maxRedirects ?? 0)) {
+      return redirects === 0 ? response : { ...response, url: next.url };
     }
     const { authorization: _authorization, ...headers } = next.headers;
     next = { ...next, url: target, host: undefined, headers };

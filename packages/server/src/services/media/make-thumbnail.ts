@@ -1,5 +1,6 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import type { Sharp, SharpConstructor } from 'sharp';
+import type { Sharp } from 'sharp';
+import { loadSharp } from './load-sharp.ts';
 import { isAnimatedPng, type PictureFormat } from './picture-format.ts';
 import type { ThumbnailSize } from './thumbnail-size.ts';
 
@@ -89,26 +90,3 @@ function refuse(cause: unknown): never {
   refusal.cause = cause;
   throw refusal;
 }
-
-let loaded: Promise<SharpConstructor> | undefined;
-
-/** Loaded when the first thumbnail is made: a server at rest does without its memory. */
-function loadSharp(): Promise<SharpConstructor> {
-  loaded ??= import('sharp').then(({ default: sharp }) => {
-    // One picture, one thread; and nothing kept that may not come again.
-    sharp.concurrency(1);
-    sharp.cache(false);
-    sharp.block({ operation: ['VipsForeignLoad'] });
-    sharp.unblock({ operation: DECODERS });
-    return sharp;
-  });
-  return loaded;
-}
-
-const DECODERS = [
-  'VipsForeignLoadJpeg',
-  'VipsForeignLoadPng',
-  'VipsForeignLoadNsgif',
-  'VipsForeignLoadWebp',
-  'VipsForeignLoadHeif',
-];

@@ -7,6 +7,7 @@ import { BlobKeeper } from './blob-keeper.ts';
 import { MediaFinder } from './media-finder.ts';
 import { MediaSweeper } from './media-sweeper.ts';
 import { MediaWaiters } from './media-waiters.ts';
+import { UrlPreviews } from './previews/url-previews.ts';
 import { RemoteMedia } from './remote-media.ts';
 import { Thumbnails } from './thumbnails.ts';
 import { Uploads } from './uploads.ts';
@@ -24,6 +25,7 @@ export interface Media {
   readonly uploads: Uploads;
   readonly finder: MediaFinder;
   readonly thumbnails: Thumbnails;
+  readonly previews: UrlPreviews;
   readonly blobStore: BlobStore;
   start(): void;
   stop(): Promise<void>;
@@ -37,12 +39,21 @@ export function createMedia({ storage, platform, blobStore, config, remoteServer
   const { maxRemoteBytes: maxBytes } = config.media;
   const remoteMedia = new RemoteMedia({ storage, platform, remote, keeper, maxBytes, isFrozen });
   const sweeper = new MediaSweeper({ storage, platform, keeper, copyDays: config.media.remoteDays });
+  const isEnabled = config.media.urlPreviews;
+  const previews = new UrlPreviews({ storage, platform, serverName, keeper, isFrozen, isEnabled });
   return {
     uploads: new Uploads({ storage, platform, serverName, keeper, waiters, isFrozen }),
     finder: new MediaFinder({ storage, platform, serverName, waiters, remote: remoteMedia }),
     thumbnails: new Thumbnails({ storage, platform, blobStore, keeper }),
+    previews,
     blobStore,
-    start: () => sweeper.start(),
-    stop: () => sweeper.stop(),
+    start() {
+      sweeper.start();
+      previews.start();
+    },
+    async stop() {
+      await previews.stop();
+      await sweeper.stop();
+    },
   };
 }
