@@ -4,6 +4,7 @@ import { deleteAllSigningKeys, deleteUserSignatures } from '../../storage/querie
 import { deleteFilters } from '../../storage/queries/filters.ts';
 import { updateAllBackupsDeleted } from '../../storage/queries/key-backups.ts';
 import { deleteProfile } from '../../storage/queries/profiles.ts';
+import { deleteThreadSubscriptions } from '../../storage/queries/thread-subscriptions.ts';
 import { updateDeactivated, updateErased, updatePassword } from '../../storage/queries/users.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
 import { checkNewPassword } from './check-password.ts';
@@ -68,6 +69,7 @@ export class AccountChanges {
     await sessions.writeAndCloseAll(userId, undefined, (transaction) => {
       transaction.run(updateDeactivated, { userId });
       transaction.run(deleteAllAccountData, { userId });
+      transaction.run(deleteThreadSubscriptions, { userId });
       transaction.run(deleteFilters, { userId });
       transaction.run(updateAllBackupsDeleted, { userId });
       transaction.run(deleteAllSigningKeys, { userId });

@@ -65,6 +65,10 @@ export const subscribeAutomatically = defineStatement<{
      and thread_subscriptions.writer = :causeWriter and thread_subscriptions.position < :causePosition`,
 );
 
+export const deleteThreadSubscriptions = defineStatement<{ userId: string }>(
+  'delete from thread_subscriptions where user_id = :userId',
+);
+
 /** Changes nothing where the user is not subscribed: to be run with `expect`. */
 export const unsubscribe = defineStatement<{
   userId: string;
