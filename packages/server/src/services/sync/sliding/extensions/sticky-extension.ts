@@ -106,21 +106,24 @@ async function readDelivery({ input, progress, upTo, limit }: DeliveryQuery, sou
   };
 }
 
-/** Joined rooms that have anything sticky: the others need no attention. */
+/** Joined rooms that have anything sticky: the others need no attention, and most accounts have none. */
 function stickyRooms(input: ExtensionsInput, { sticky }: SyncSources, writer: number): StickyRoom[] {
-  const covered = new Set(input.subscriptions.map(({ room }) => room.nid));
-  for (const { matching, window } of input.lists.values()) {
-    for (const { room } of matching) covered.add(room.nid);
-    for (const { room } of window) covered.add(room.nid);
-  }
-  return input.rooms
-    .filter(({ room, membership }) => membership.membership === 'join' && sticky.hasDueAfter(room.nid, writer, 0))
-    .map(({ room: { nid }, membership }) => ({
-      nid,
-      joinedPosition: membership.joinedPosition ?? 0,
-      isCovered: covered.has(nid),
-      isInitial: input.answered.get(nid)?.isInitial ?? false,
-    }));
+  const rooms = input.rooms.filter(
+    ({ room, membership }) => membership.membership === 'join' && sticky.hasDueAfter(room.nid, writer, 0),
+  );
+  const covered = rooms.length === 0 ? new Set<number>() : coveredRooms(input);
+  return rooms.map(({ room: { nid }, membership }) => ({
+    nid,
+    joinedPosition: membership.joinedPosition ?? 0,
+    isCovered: covered.has(nid),
+    isInitial: input.answered.get(nid)?.isInitial ?? false,
+  }));
+}
+
+function coveredRooms({ lists, subscriptions }: ExtensionsInput): Set<number> {
+  const covered = new Set(subscriptions.map(({ room }) => room.nid));
+  for (const { matching } of lists.values()) for (const { room } of matching) covered.add(room.nid);
+  return covered;
 }
 
 /** An event fetched of a room's past becomes due elsewhere than it stands, and is in a timeline all the same (C3). */
