@@ -59,7 +59,7 @@ describe('what the server says of itself', () => {
   });
 
   test('what is not there yet is 404 before authentication', async () => {
-    const { status, body } = await (await start()).request('GET', '/_matrix/client/v1/rtc/transports');
+    const { status, body } = await (await start()).request('GET', '/_matrix/client/v1/nobody/knows');
     expect([status, body.errcode]).toEqual([404, 'M_UNRECOGNIZED']);
   });
 });
