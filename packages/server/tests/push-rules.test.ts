@@ -135,6 +135,17 @@ describe('push rules', () => {
     });
   });
 
+  test('their patterns may not make messages slow', async () => {
+    const pattern = '?'.repeat(500);
+    for (let number = 0; number < 14; number += 1) await put(`content/${number}`, { actions: ['notify'], pattern });
+    const conditions = Array.from({ length: 30 }, () => ({ kind: 'event_match', key: 'content.body', pattern: '*a*' }));
+    const refused = { status: 413, body: { errcode: 'M_TOO_LARGE' } };
+    expect(await ask('PUT', `${GLOBAL}/content/more`, { actions: ['notify'], pattern })).toMatchObject(refused);
+    expect(await ask('PUT', `${GLOBAL}/override/more`, { actions: [], conditions })).toMatchObject(refused);
+    await put('content/0', { actions: ['notify'], pattern: 'short' });
+    await put('content/more', { actions: ['notify'], pattern: 'another' });
+  });
+
   test('there is an end to them', async () => {
     const conditions = [{ kind: 'x', y: 'z'.repeat(60_000) }];
     await put('override/one', { actions: [], conditions });

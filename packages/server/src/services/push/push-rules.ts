@@ -10,6 +10,7 @@ import { IGNORED_USERS_TYPE, NOBODY_IGNORED, readIgnoredUsers } from '../account
 import { Turns } from '../accounts/turns.ts';
 import { checkActions, checkPushRule } from './check-push-rule.ts';
 import { type CompiledPushRules, compilePushRules } from './evaluate-push-rules.ts';
+import { patternWeight } from './pattern-weight.ts';
 import type { PushRule, PushRuleset } from './push-rule.ts';
 import {
   hasChanges,
@@ -30,6 +31,11 @@ import {
 const MAX_CACHED_USERS = 50_000;
 /** All that one user may change of the push rules, as JSON. */
 const MAX_CHANGES_BYTES = 131_072;
+/**
+ * What all patterns of one user may weigh. Each message of each of his rooms is held against them, whoever wrote it, on
+ * the way to the disk: a long message may take some ten milliseconds of each such user, and no more.
+ */
+const MAX_PATTERN_WEIGHT = 250;
 /** Users whose settings one statement reads. */
 const USERS_PER_READ = 1_000;
 
@@ -74,7 +80,12 @@ export class PushRules {
   /** @throws MatrixError M_INVALID_PARAM, M_MISSING_PARAM, M_UNKNOWN, M_TOO_LARGE */
   async put(userId: string, rule: NewPushRule): Promise<void> {
     const checked = checkPushRule(rule);
-    await this.#change(userId, (changes) => withRule(changes, checked));
+    await this.#change(userId, (changes) => {
+      const changed = withRule(changes, checked);
+      const weight = patternWeight(changed.rules);
+      if (weight > MAX_PATTERN_WEIGHT && weight > patternWeight(changes.rules)) throw tooManyPatterns();
+      return changed;
+    });
   }
 
   /** @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM */
@@ -148,6 +159,10 @@ export class PushRules {
       await this.#storage.write((transaction) => writeAccountData(transaction, address, contentJson));
     });
   }
+}
+
+function tooManyPatterns(): MatrixError {
+  return new MatrixError('M_TOO_LARGE', 'Your push rules have too many patterns. Remove or shorten some of them.');
 }
 
 /** The user for whom this change may alter what notifies. */
