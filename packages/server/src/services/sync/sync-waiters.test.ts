@@ -114,6 +114,20 @@ describe('who waits', () => {
     expect(woken).toEqual(['@a']);
   });
 
+  test('is woken by who comes and goes in his rooms if he wants to know, and by himself', async () => {
+    const { waiters, publish } = createWaiters({ '@a': ['!1'], '@b': ['!1'], '@c': ['!2'] });
+    const woken: string[] = [];
+    await waiters.watch('@a', () => woken.push('@a'), { presence: true });
+    const unwatch = await waiters.watch('@b', () => woken.push('@b wants to know'), { presence: true });
+    await waiters.watch('@b', () => woken.push('@b does not'));
+    await waiters.watch('@c', () => woken.push('@c'), { presence: true });
+    publish({ kind: 'presence', userId: '@x', roomIds: ['!1', '!3'] });
+    expect(woken.splice(0)).toEqual(['@a', '@b wants to know']);
+    unwatch();
+    publish({ kind: 'presence', userId: '@c', roomIds: ['!1'] });
+    expect(woken).toEqual(['@c', '@a']);
+  });
+
   test('is one of many: fifty are woken at once, the others in turns, each once', async () => {
     const users = Array.from({ length: 120 }, (_, number) => `@${number}`);
     const { waiters, publish } = createWaiters(Object.fromEntries(users.map((userId) => [userId, ['!1']])));
