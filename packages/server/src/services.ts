@@ -112,7 +112,6 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   accounts.openIdTokens.start();
   await push.users.load();
   await rooms.start();
-  await delayedEvents.start();
   ground.search.start();
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms);
@@ -127,6 +126,9 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await pushDelivery.sender.start();
   const resident = createResident({ ...parts, ...ground, serverName, profiles, users, accountData, keys });
   const federationInbound = await startFederationInbound({ ...parts, ...ground, ephemeral, encryption, presence });
+  const federationSender = await startFederationSender(parts, { remoteServers, events, ephemeral, presence });
+  // Last: what fell due goes out now, and all who follow the stream are to see it.
+  await delayedEvents.start();
   return {
     accounts,
     remoteServers,
@@ -149,7 +151,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     slidingSync: sliding,
     resident,
     federationInbound,
-    federationSender: await startFederationSender(parts, { remoteServers, events, ephemeral, presence }),
+    federationSender,
   };
 }
 
@@ -337,12 +339,12 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
 export async function stopServices(services: Services): Promise<void> {
   services.sync.stop();
   await services.slidingSync.stop();
+  await services.delayedEvents.stop();
   await services.federationInbound.stop();
   await services.federationSender?.stop();
   await services.pushDelivery.sender.stop();
   await services.stickySweeper.stop();
   await services.media.stop();
-  await services.delayedEvents.stop();
   await services.encryption.stop();
   await services.ephemeral.stop();
   await services.search.stop();

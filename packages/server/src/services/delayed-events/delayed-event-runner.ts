@@ -120,7 +120,7 @@ export class DelayedEventRunner {
   nextSendMs(userId: string): number {
     const nowMs = this.#parts.platform.clock.monotonicMs();
     const due = [...this.ofUser(userId)].map((event) => event.queueMs);
-    return due.length === 0 ? USUAL_RETRY_AFTER_MS : Math.max(1_000, Math.min(...due) - nowMs);
+    return due.length === 0 ? USUAL_RETRY_AFTER_MS : Math.max(1_000, Math.ceil(Math.min(...due) - nowMs));
   }
 
   /**
