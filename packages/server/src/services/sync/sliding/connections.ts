@@ -41,8 +41,10 @@ type ConnectionKey = Pick<SlidingRequest, 'userId' | 'deviceId' | 'connId'>;
 
 /** One connection, the same for all requests on it. Fields that may change are its keeper's alone. */
 export interface Connection extends ConnectionKey {
-  /** Names it in this process, for what is remembered of it in memory alone. */
-  readonly name: string;
+  /** Names it in this process, for what is remembered of it in memory alone. Another one when that does not hold. */
+  name: string;
+  /** The vector that the client was given last; `undefined` when that is not known any more. */
+  given: StreamVector | undefined;
   /** 0 until it was first saved. */
   nid: number;
   /** What the client had for certain when it last came. */
@@ -96,6 +98,8 @@ export class Connections {
     const connection = pos && (this.#kept.get(pos.connectionNid) ?? (await this.#load(pos.connectionNid)));
     if (pos === undefined || connection === undefined || !isOf(connection, request)) throw unknownPos();
     const version = confirm(connection, pos.version);
+    // Another answer than the last one is what the client has: what that one told was lost.
+    if (!isSameVector(connection.given, pos.vector)) connection.name = this.#name();
     await this.#noteUse(connection);
     this.#kept.set(connection.nid, connection);
     return { connection, version, state: connection.confirmed.state, since: pos.vector };
@@ -137,7 +141,7 @@ export class Connections {
         lastVersion: 0,
         rows: 0,
       },
-      ...{ lastUsedTs: this.#clock.nowMs(), supersede: () => {}, lists: undefined },
+      ...{ lastUsedTs: this.#clock.nowMs(), supersede: () => {}, lists: undefined, given: undefined },
     };
     return { connection, version: 0, state: NEW_CONNECTION, since: undefined };
   }
@@ -222,6 +226,7 @@ function readConnection(row: ConnectionRow, before: readonly VersionRow[], last:
     lastUsedTs: row.last_used_ts,
     supersede: () => {},
     lists: undefined,
+    given: undefined,
   };
 }
 
@@ -242,4 +247,8 @@ function confirm(connection: Connection, version: number): number {
 function unknownPos(): MatrixError {
   const text = '"pos" is none that this server knows of this connection. Leave it out to start from the beginning.';
   return new MatrixError('M_UNKNOWN_POS', text);
+}
+
+function isSameVector(one: StreamVector | undefined, other: StreamVector): boolean {
+  return one?.size === other.size && [...other].every(([writer, position]) => one.get(writer) === position);
 }

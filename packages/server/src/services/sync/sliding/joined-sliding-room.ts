@@ -28,9 +28,7 @@ export async function readJoinedSlidingRoom(
   const timeline = await readTimelineOf(reading, sources);
   const changes = isInitial || !reading.mayHaveState ? [] : await readStateChanges(reading, sources);
   const { state, names } = await readStateOf(reading, changes, sources);
-  const lazy = query.config.rules.some(({ isLazy }) => isLazy)
-    ? await neededMembers({ ...reading, timeline, changes, given: state }, members, sources)
-    : [];
+  const lazy = await readLazyMembers({ ...reading, timeline, changes, given: state }, members, sources);
   const properties = await readProperties(reading, { changes, names }, sources);
   const unread = await readUnread(reading, timeline, sources);
   const events = isInitial || (timeline?.events.length ?? 0) > 0 || timeline?.isLimited === true;
@@ -106,6 +104,18 @@ async function readStateOf(
       !before.some((rule) => rule.matches(event.pdu.type, event.pdu.stateKey ?? '')),
   );
   return { state: [...changed, ...added], names: undefined };
+}
+
+async function readLazyMembers(
+  reading: Parameters<typeof neededMembers>[0],
+  members: ToldMembers,
+  sources: SyncSources,
+): Promise<readonly RoomEvent[]> {
+  const { config, membersKey } = reading.query;
+  if (config.rules.some(({ isLazy }) => isLazy)) return neededMembers(reading, members, sources);
+  // Who was told of members as they were needed does not hear of these changes.
+  if (reading.changes.some(({ type }) => type === 'm.room.member')) members.forget(membersKey);
+  return [];
 }
 
 /** `name`, `avatar`, `heroes` and the counts of members, where they are new. */

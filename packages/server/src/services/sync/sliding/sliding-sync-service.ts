@@ -130,6 +130,7 @@ export class SlidingSyncService {
     const isNew = connection.nid === 0;
     const version =
       change === undefined && !isNew ? open.version : await this.#connections.save(connection, change ?? NO_CHANGE);
+    connection.given = answer.upTo;
     const place = { connectionNid: connection.nid, version, vector: answer.upTo };
     const pos = formatSlidingPos(place, this.#sources.storage.databaseTag);
     return slidingAnswerText(answer, { pos, request }, this.#sources);
