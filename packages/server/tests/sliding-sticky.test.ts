@@ -230,6 +230,22 @@ describe('C10: no sticky event is skipped', () => {
   });
 });
 
+test('C10: an answer reads the rooms that have something new, however many are sticky', async () => {
+  const sticky: string[] = [];
+  for (let index = 0; index < 12; index += 1) sticky.push(await stick(await enterRoom()));
+  const bobs = client();
+  const given: string[] = [];
+  for (let page = 0; page < 3; page += 1) given.push(...Object.values((await bobs.sync()).ids).flat());
+  expect(given).toEqual(sticky);
+  await stick(rooms[5] ?? '');
+  await story.settle();
+  const before = { ...story.server.storage.tally };
+  expect(Object.keys((await bobs.sync()).ids)).toEqual([rooms[5]]);
+  const { reads, rowsRead } = story.server.storage.tally;
+  expect(reads - before.reads).toBeLessThan(20);
+  expect(rowsRead - before.rowsRead).toBeLessThan(20);
+});
+
 test.each<[JsonObject | string, string]>([
   [{ enabled: true, limit: -1 }, 'M_INVALID_PARAM'],
   [{ enabled: true, limit: 1.5 }, 'M_BAD_JSON'],
