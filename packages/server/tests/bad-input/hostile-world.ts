@@ -87,6 +87,7 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     fileName: 'cat.png',
     filterId: '0',
     idpId: 'example',
+    version: '1',
     queryType: 'weather',
   };
   const fields = {
