@@ -105,6 +105,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   });
   const media = createMedia({ ...parts, remoteServers });
   const stickySweeper = createStickySweeper(platform, storage, stickyRooms);
+  await accounts.erasures.load();
   await stickyRooms.load(storage, platform.clock.nowMs());
   await ephemeral.start();
   await encryption.start();
@@ -114,7 +115,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await rooms.start();
   ground.search.start();
   media.start();
-  const sticky = new DueStickyEvents(storage, stickyRooms);
+  const sticky = new DueStickyEvents(storage, stickyRooms, accounts.erasures);
   const threadSubscriptions = new ThreadSubscriptions(storage, reading.history);
   const presence = await startPresence(parts, ground);
   const sources = { ...ground, ephemeral, encryption, sticky, threadSubscriptions, presence };
@@ -230,6 +231,7 @@ function composeReading({ config, platform, storage }: ServiceParts, sources: Re
     clock: platform.clock,
     serverName: config.serverName,
     accountData: accounts.accountData,
+    erased: accounts.erasures,
     older: rooms.older,
     relatedRooms: rooms.relatedRooms,
     sticky: { isEnabled: config.stickyEvents.enabled, names: stickyNames(config) },
@@ -319,7 +321,7 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
     onProfileChange: async (userId, profile) => rooms?.membershipChanges.updateMemberProfile(userId, profile),
     onDeactivate: async (userId) => {
       await delayedEvents?.forgetUser(userId);
-      await rooms?.membershipChanges.leaveAll(userId);
+      rooms?.departures.begin(userId);
     },
   });
   return {

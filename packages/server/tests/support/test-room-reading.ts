@@ -45,6 +45,7 @@ export async function createTestRoomReading(options: TestRoomReadingOptions = {}
     events: rooms.events,
     state: rooms.state,
     memberships: rooms.memberships,
+    erased: { erasedAt: () => undefined },
     accountData: {
       changed: async () => [],
       global: async () => [],

@@ -8,6 +8,7 @@ import { deleteThreadSubscriptions } from '../../storage/queries/thread-subscrip
 import { updateDeactivated, updateErased, updatePassword } from '../../storage/queries/users.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
 import { checkNewPassword } from './check-password.ts';
+import type { Erasures } from './erasures.ts';
 import type { PasswordHasher } from './password-hasher.ts';
 import type { Sessions } from './sessions.ts';
 import { type Users, unknownUser } from './users.ts';
@@ -17,7 +18,8 @@ export interface AccountChangesOptions {
   readonly users: Users;
   readonly sessions: Sessions;
   readonly passwordHasher: PasswordHasher;
-  /** Takes a deactivated user out of the rooms; called when the account is gone already. */
+  readonly erasures: Erasures;
+  /** Begins to take a deactivated user out of the rooms; called when the account is gone already. */
   readonly onDeactivate: (userId: UserId) => Promise<void>;
 }
 
@@ -60,11 +62,13 @@ export class AccountChanges {
 
   /**
    * Ends the account for good: nobody logs in any more, and the name is never given again. What was private goes; with
-   * `erase` the profile too, and what the user wrote is given to no server that does not have it. Throws M_NOT_FOUND
-   * when there is no such user.
+   * `erase` the profile too, and what the user wrote is shown as if it were redacted to whoever comes into its rooms
+   * from now on. Media stay, since others may have passed them on. The rooms are left in the background, which goes on
+   * after a restart. Throws M_NOT_FOUND when there is no such user.
    */
   async deactivate(userId: UserId, options: { erase: boolean }): Promise<void> {
-    const { sessions, users, onDeactivate } = this.#options;
+    const { sessions, users, erasures, onDeactivate } = this.#options;
+    let position = 0;
     if ((await users.find(userId)) === undefined) throw unknownUser();
     await sessions.writeAndCloseAll(userId, undefined, (transaction) => {
       transaction.run(updateDeactivated, { userId });
@@ -76,9 +80,11 @@ export class AccountChanges {
       transaction.run(deleteUserSignatures, { signerId: userId });
       if (options.erase) {
         transaction.run(deleteProfile, { userId });
-        transaction.run(updateErased, { userId });
+        position = transaction.allocate();
+        transaction.run(updateErased, { userId, position });
       }
     });
+    if (options.erase) erasures.note(userId, position);
     await onDeactivate(userId);
   }
 }

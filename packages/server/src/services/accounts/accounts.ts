@@ -6,6 +6,7 @@ import { AccountChanges } from './account-changes.ts';
 import { AccountData } from './account-data.ts';
 import { AccountModeration } from './account-moderation.ts';
 import { Devices } from './devices.ts';
+import { Erasures } from './erasures.ts';
 import { Filters } from './filters.ts';
 import { LastSeen } from './last-seen.ts';
 import { Login } from './login.ts';
@@ -58,6 +59,8 @@ export interface Accounts {
   readonly interactiveAuthentication: UserInteractiveAuthentication;
   readonly accountChanges: AccountChanges;
   readonly moderation: AccountModeration;
+  /** To be loaded before anything is shown. */
+  readonly erasures: Erasures;
   readonly profiles: Profiles;
   readonly accountData: AccountData;
   readonly roomTags: RoomTags;
@@ -89,6 +92,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     takesGuests: options.takesGuests,
   });
   const accountData = new AccountData(storage);
+  const erasures = new Erasures(storage);
   return {
     users,
     accessTokens,
@@ -101,9 +105,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
     registrationTokens,
     sharedSecretRegistration: new SharedSecretRegistration(platform, registration, options.registrationSharedSecret),
     interactiveAuthentication: new UserInteractiveAuthentication(platform),
-    accountChanges: new AccountChanges({ storage, users, sessions, passwordHasher, onDeactivate }),
+    accountChanges: new AccountChanges({ storage, users, sessions, passwordHasher, erasures, onDeactivate }),
     moderation: new AccountModeration({ storage, serverName, users, accessTokens }),
     profiles: new Profiles({ storage, serverName, users, others: options.otherProfiles, onProfileChange }),
+    erasures,
     accountData,
     roomTags: new RoomTags(accountData),
     filters: new Filters(storage),

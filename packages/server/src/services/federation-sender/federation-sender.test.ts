@@ -159,7 +159,7 @@ describe('catching up', () => {
     await storage.write((transaction) => {
       const account = { userId: '@alice:test', passwordHash: null, createdTs: 1, isAdmin: 0, isGuest: 0 };
       transaction.run(insertUser, account);
-      transaction.run(updateErased, { userId: '@alice:test' });
+      transaction.run(updateErased, { userId: '@alice:test', position: 1 });
     });
     others.answer = () => {};
     await sender.retry('other');

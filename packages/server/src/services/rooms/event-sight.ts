@@ -1,8 +1,10 @@
 import type { Clock } from '../../platform/clock.ts';
+import type { ErasedUsers } from './erased-users.ts';
 import type { HistoricalState } from './historical-state.ts';
 import { type HistoryVisibility, historyVisibilityOf, maySee, membershipOf } from './history-visibility.ts';
 import type { Membership, MembershipReader, MembershipRecord } from './membership-reader.ts';
 import type { PartingEvents } from './parting-events.ts';
+import { redactedForm } from './redacted-form.ts';
 import type { RoomEvent, RoomRecord } from './room-event.ts';
 import { stickyEndOf } from './sticky-end.ts';
 
@@ -11,6 +13,7 @@ export interface EventSightParts {
   readonly history: HistoricalState;
   readonly partings: PartingEvents;
   readonly clock: Clock;
+  readonly erased: ErasedUsers;
   /** A6: with the feature off a sticky event is seen like any other. */
   readonly stickyEnabled: boolean;
 }
@@ -52,7 +55,27 @@ export class EventSight {
       });
       if (open.length > 0 && record !== undefined) await this.#takeByMembership(open, record, { visibilities, seen });
     }
-    return events.filter((event) => seen.has(event));
+    const shown = events.filter((event) => seen.has(event));
+    return this.#withoutErased(userId, shown, record);
+  }
+
+  /**
+   * What erased users said is as if it were redacted to whoever was not in the room when it was said, and came into it
+   * after the erasure. Who could see it before goes on to.
+   */
+  async #withoutErased(userId: string, shown: RoomEvent[], record: MembershipRecord | undefined): Promise<RoomEvent[]> {
+    const { erased, history } = this.#parts;
+    const joinedAt = record?.membership === 'join' ? (record.joinedPosition ?? record.position) : undefined;
+    const hidden = shown.filter(({ pdu }) => {
+      const erasedAt = erased.erasedAt(pdu.sender);
+      return erasedAt !== undefined && (joinedAt === undefined || joinedAt > erasedAt);
+    });
+    if (hidden.length === 0) return shown;
+    const snapshots = hidden.map(({ stateBefore = 0 }) => stateBefore);
+    const memberships = await history.memberships(snapshots, userId);
+    const wasThere = ({ stateBefore = 0 }: RoomEvent) => memberships.get(stateBefore) === 'join';
+    const redacted = new Set(hidden.filter((event) => !wasThere(event)));
+    return shown.map((event) => (redacted.has(event) ? redactedForm(event) : event));
   }
 
   /** C7: what is still sticky passes for who is joined. */

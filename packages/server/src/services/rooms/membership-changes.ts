@@ -251,13 +251,35 @@ export class MembershipChanges {
     }
   }
 
-  /** Leaves every room, and declines every invite, of an account that ended. */
-  async leaveAll(userId: string): Promise<void> {
+  /**
+   * Leaves every room, and declines every invite, of an account that ended, until told to stop. Whether none is left; a
+   * room that refuses does not keep others.
+   */
+  async leaveAll(userId: string, isStopping: () => boolean): Promise<boolean> {
+    let isDone = true;
     const records = (await this.#parts.memberships.ofUser(userId)).filter(({ membership }) => isPresent(membership));
     const rooms = [...(await this.#parts.events.rooms(records.map((record) => record.roomNid))).values()];
     for (let start = 0; start < rooms.length; start += LEFT_AT_ONCE) {
+      if (isStopping()) return false;
       const some = rooms.slice(start, start + LEFT_AT_ONCE);
-      await Promise.all(some.map(({ roomId }) => this.leave({ roomId, userId })));
+      const gone = await Promise.all(some.map(({ roomId }) => this.#tryToLeave(roomId, userId)));
+      isDone &&= gone.every((isGone) => isGone);
+    }
+    return isDone;
+  }
+
+  async #tryToLeave(roomId: string, userId: string): Promise<boolean> {
+    try {
+      await this.leave({ roomId, userId });
+      return true;
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error;
+      this.#parts.log.warn('An account that ended could not leave a room; trying again later', {
+        roomId,
+        userId,
+        error,
+      });
+      return false;
     }
   }
 

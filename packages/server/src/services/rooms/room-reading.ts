@@ -1,6 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { AccountDataReader } from '../accounts/account-data-reader.ts';
+import type { ErasedUsers } from './erased-users.ts';
 import { EventSight } from './event-sight.ts';
 import type { EventStore } from './event-store.ts';
 import { HistoricalState } from './historical-state.ts';
@@ -30,6 +31,7 @@ export interface RoomReadingParts {
   readonly state: RoomStateReader;
   readonly memberships: MembershipReader;
   readonly accountData: AccountDataReader;
+  readonly erased: ErasedUsers;
   readonly sticky: StickyPresentation;
   readonly older: OlderHistory;
   readonly relatedRooms: RelatedRooms;

@@ -6,6 +6,7 @@ import type { Storage } from '../../storage/storage.ts';
 import type { RemoteServers } from '../remote-servers/remote-servers.ts';
 import { Aliases } from './aliases.ts';
 import { createRoom } from './create-room.ts';
+import { Departures } from './departures.ts';
 import { EventMaker } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
 import { GuestExits } from './guest-exits.ts';
@@ -63,6 +64,8 @@ export interface RoomsService {
   readonly sending: Sending;
   /** Joins, invites and what undoes them. */
   readonly membershipChanges: MembershipChanges;
+  /** Takes users whose accounts ended out of their rooms. */
+  readonly departures: Departures;
   readonly aliases: Aliases;
   readonly directory: RoomDirectory;
   /** For who brings events that were made elsewhere. */
@@ -124,10 +127,13 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const relationFiller = new RelationFiller({ storage, platform, events, relatedRooms });
   const leave: MembershipChanges['leave'] = (request) => membershipChanges.leave(request);
   const guestExits = new GuestExits({ ...parts, log, leave });
+  const leaveAll: MembershipChanges['leaveAll'] = (...asked) => membershipChanges.leaveAll(...asked);
+  const departures = new Departures({ storage, log, timers: platform.timers, leaveAll });
   const creation = { ...parts, writer, maker, aliases, memberships: membershipChanges };
   return {
     sending,
     membershipChanges,
+    departures,
     aliases,
     directory: new RoomDirectory(storage, aliases),
     writer,
@@ -144,9 +150,11 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
       await relationFiller.start();
       await receiver.start();
       guestExits.start();
+      await departures.start();
     },
     async stop() {
       await relationFiller.stop();
+      await departures.stop();
       await guestExits.stop();
       await receiver.stop();
       await sweeper.stop();

@@ -2,6 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { selectServerInRoom } from '../../storage/queries/room-servers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { StreamPlace } from '../../storage/stream.ts';
+import type { ErasedUsers } from './erased-users.ts';
 import type { HistoricalState } from './historical-state.ts';
 import { type HistoryVisibility, historyVisibilityOf, maySee, membershipOf } from './history-visibility.ts';
 import type { Membership } from './membership-reader.ts';
@@ -14,12 +15,15 @@ export interface ServerSightParts {
   readonly clock: Clock;
   readonly history: HistoricalState;
   readonly usersOfServers: UsersOfServers;
+  readonly erased: ErasedUsers;
   /** A6: with the feature off a sticky event is seen like any other. */
   readonly stickyEnabled: boolean;
 }
 
-/** How another server stands to a room: it is in it, or was until this place of the stream. */
-export type ServerStanding = { readonly isIn: true } | { readonly isIn: false; readonly leftAt: StreamPlace };
+/** How another server stands to a room: it is in it since this position of the stream, or was until this place. */
+export type ServerStanding =
+  | { readonly isIn: true; readonly since: number }
+  | { readonly isIn: false; readonly leftAt: StreamPlace };
 
 /** An event with state before it. */
 interface SeenAt {
@@ -44,7 +48,9 @@ export class ServerSight {
   async standing(room: RoomRecord, serverName: string): Promise<ServerStanding | undefined> {
     const [row] = await this.#parts.storage.read(selectServerInRoom, { roomNid: room.nid, serverName });
     if (row === undefined) return undefined;
-    return row.is_in === 1 ? { isIn: true } : { isIn: false, leftAt: { writer: row.writer, position: row.position } };
+    return row.is_in === 1
+      ? { isIn: true, since: row.position }
+      : { isIn: false, leftAt: { writer: row.writer, position: row.position } };
   }
 
   /** Those of the events that this server may see as they are. What it may not see it gets redacted. */
@@ -55,8 +61,32 @@ export class ServerSight {
   ): Promise<ReadonlySet<RoomEvent>> {
     const seen = new Set<RoomEvent>();
     if (standing.isIn) this.#takeSticky(events, seen);
+    await this.#takeVisible(serverName, events, { standing, seen });
+    await this.#leaveErased(serverName, standing, seen);
+    return seen;
+  }
+
+  /** What erased users said is for servers that had somebody there when it was said, or came before the erasure. */
+  async #leaveErased(serverName: string, standing: ServerStanding, seen: Set<RoomEvent>): Promise<void> {
+    const hidden = [...seen].flatMap((event) => {
+      const erasedAt = this.#parts.erased.erasedAt(event.pdu.sender);
+      const cameBefore = erasedAt !== undefined && standing.isIn && standing.since < erasedAt;
+      if (erasedAt === undefined || cameBefore || event.stateBefore === undefined) return [];
+      return [{ event, snapshotNid: event.stateBefore }];
+    });
+    const memberships = await this.#membershipsAt(serverName, hidden);
+    for (const one of hidden) {
+      if (memberships.get(one.snapshotNid)?.includes('join') !== true) seen.delete(one.event);
+    }
+  }
+
+  async #takeVisible(
+    serverName: string,
+    events: readonly RoomEvent[],
+    { standing, seen }: { standing: ServerStanding; seen: Set<RoomEvent> },
+  ): Promise<void> {
     const open = this.#takeOutliers(events, { standing, seen });
-    if (open.length === 0) return seen;
+    if (open.length === 0) return;
     const visibilities = await this.#parts.history.visibilities(open.map(({ snapshotNid }) => snapshotNid));
     const hidden = open.filter((one) => {
       const here = visibilitiesOf(one, visibilities);
@@ -66,7 +96,6 @@ export class ServerSight {
       return !isSeen;
     });
     if (hidden.length > 0) await this.#takeByMembership(serverName, hidden, { visibilities, seen });
-    return seen;
   }
 
   /** Whether some user of the server was joined at the event: before it, or by it. */

@@ -5,6 +5,7 @@ import {
   selectStickyPositions,
 } from '../../storage/queries/sticky-events.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { ErasedUsers } from '../rooms/erased-users.ts';
 import type { RoomRecord } from '../rooms/room-event.ts';
 import { compareRanks, dueAfter, rankFor, type StickyCursor, type StickyRank } from './sticky-cursor.ts';
 import type { StickyRooms } from './sticky-rooms.ts';
@@ -62,11 +63,14 @@ interface Ranked {
 export class DueStickyEvents {
   readonly #storage: Storage;
   readonly #rooms: StickyRooms;
+  readonly #erased: ErasedUsers | undefined;
   readonly #reads: MomentaryReads<DueStickyRow[]>;
 
-  constructor(storage: Storage, rooms: StickyRooms) {
+  /** D5: of `erased` users nothing is given. */
+  constructor(storage: Storage, rooms: StickyRooms, erased?: ErasedUsers) {
     this.#storage = storage;
     this.#rooms = rooms;
+    this.#erased = erased;
     this.#reads = new MomentaryReads(storage.stream);
   }
 
@@ -87,7 +91,8 @@ export class DueStickyEvents {
           untilMs > query.nowMs &&
           !delivered.has(rank.due) &&
           !query.inTimeline.has(rank.due) &&
-          !query.ignoredUsers.has(sender),
+          !query.ignoredUsers.has(sender) &&
+          this.#erased?.erasedAt(sender) === undefined,
       );
       const last = taken.at(-1);
       if (due.length <= query.limit || last === undefined) return { events: wanted, cursor: undefined };

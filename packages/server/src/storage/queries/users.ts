@@ -44,8 +44,24 @@ export const updatePassword = defineStatement<{ userId: string; passwordHash: st
 );
 
 export const updateDeactivated = defineStatement<{ userId: string }>(
-  'update users set is_deactivated = 1, is_admin = 0, password_hash = null where user_id = :userId',
+  `update users set is_deactivated = 1, is_admin = 0, password_hash = null, is_locked = 0, is_suspended = 0,
+     is_leaving = 1
+   where user_id = :userId`,
 );
+
+/** Accounts that ended, and are not known to have left all their rooms. */
+export const selectUsersWhoLeave = defineStatement<Record<string, never>, { user_id: string }>(
+  'select user_id from users where is_leaving = 1 order by user_id',
+);
+
+export const updateHasLeft = defineStatement<{ userId: string }>(
+  'update users set is_leaving = 0 where user_id = :userId',
+);
+
+export const selectErasedUsers = defineStatement<
+  Record<string, never>,
+  { user_id: string; erased_position: number | null }
+>('select user_id, erased_position from users where is_erased = 1');
 
 interface Restriction {
   readonly userId: string;
@@ -64,6 +80,6 @@ export const updateSuspended = defineStatement<Restriction>(
 );
 
 /** Of an account that is over: what it wrote is given to nobody who did not have it. */
-export const updateErased = defineStatement<{ userId: string }>(
-  'update users set is_erased = 1 where user_id = :userId',
+export const updateErased = defineStatement<{ userId: string; position: number }>(
+  'update users set is_erased = 1, erased_position = :position where user_id = :userId',
 );

@@ -1,0 +1,142 @@
+import type { JsonObject } from '@limpet/protocol/json';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Session } from '../src/services/accounts/sessions.ts';
+import { createTestServer, type TestServer } from './support/test-server.ts';
+import { openTestStorage } from './support/test-storage.ts';
+
+const V3 = '/_matrix/client/v3';
+const STICKY = 'org.matrix.msc4354.sticky_duration_ms=3600000';
+
+let server: TestServer;
+let host: Session;
+
+beforeAll(async () => {
+  server = await createTestServer();
+  host = await server.createUser('host');
+});
+
+afterAll(() => server.stop());
+
+interface Sent {
+  readonly event_id: string;
+}
+
+async function makeRoom(): Promise<string> {
+  const body = { preset: 'public_chat' };
+  return String((await server.ok('POST', `${V3}/createRoom`, { token: host.accessToken, body })).room_id);
+}
+
+function join(roomId: string, { accessToken: token }: Session): Promise<JsonObject> {
+  return server.ok('POST', `${V3}/join/${roomId}`, { token, body: {} });
+}
+
+let count = 0;
+
+async function say(roomId: string, { accessToken: token }: Session, query = ''): Promise<string> {
+  count++;
+  const path = `${V3}/rooms/${roomId}/send/m.room.message/${count}?${query}`;
+  const sent = await server.ok('PUT', path, { token, body: { msgtype: 'm.text', body: 'private words' } });
+  return (sent as unknown as Sent).event_id;
+}
+
+/** What a user sees of an event, as its content; `undefined` where it is not to be seen. */
+async function contentOf(roomId: string, eventId: string, { accessToken: token }: Session): Promise<unknown> {
+  const answer = await server.request('GET', `${V3}/rooms/${roomId}/event/${eventId}`, { token });
+  return answer.body.content;
+}
+
+async function contentsIn(roomId: string, { accessToken: token }: Session): Promise<string> {
+  const messages = await server.ok('GET', `${V3}/rooms/${roomId}/messages?dir=b&limit=100`, { token });
+  const sync = await server.ok('GET', `${V3}/sync`, { token });
+  return JSON.stringify([messages, sync]);
+}
+
+async function end(name: string, erase: boolean, roomIds: readonly string[]): Promise<void> {
+  await server.server.admin.deactivateUser({ name, erase });
+  for (const roomId of roomIds) {
+    const path = `${V3}/rooms/${roomId}/state/m.room.member/@${name}:localhost`;
+    const membership = async () => (await server.request('GET', path, { token: host.accessToken })).body.membership;
+    await expect.poll(membership).toBe('leave');
+  }
+}
+
+const WORDS = { msgtype: 'm.text', body: 'private words' };
+
+describe('a user who is erased', () => {
+  test('is read on by who could read before, and shown as redacted to who comes later', async () => {
+    const roomId = await makeRoom();
+    const [erased, there, parted, late] = [
+      await server.createUser('erased'),
+      await server.createUser('there'),
+      await server.createUser('parted'),
+      await server.createUser('late'),
+    ];
+    for (const user of [erased, parted]) await join(roomId, user);
+    const said = await say(roomId, erased);
+    await server.ok('POST', `${V3}/rooms/${roomId}/leave`, { token: parted.accessToken, body: {} });
+    await join(roomId, there);
+    await end('erased', true, [roomId]);
+    await join(roomId, late);
+    expect(await contentOf(roomId, said, host)).toEqual(WORDS);
+    expect(await contentOf(roomId, said, there)).toEqual(WORDS);
+    expect(await contentOf(roomId, said, parted)).toEqual(WORDS);
+    expect(await contentOf(roomId, said, late)).toEqual({});
+    expect(await contentsIn(roomId, there)).toContain('private words');
+    expect(await contentsIn(roomId, late)).not.toContain('private words');
+    // Who was there when it was said may read it again after coming back.
+    await join(roomId, parted);
+    expect(await contentOf(roomId, said, parted)).toEqual(WORDS);
+  });
+
+  test('D5: is heard no more by sticky events, and the others are', async () => {
+    const roomId = await makeRoom();
+    const [gone, late] = [await server.createUser('gone'), await server.createUser('late-too')];
+    await join(roomId, gone);
+    const [ofGone, ofHost] = [await say(roomId, gone, STICKY), await say(roomId, host, STICKY)];
+    for (let filler = 0; filler < 30; filler++) await say(roomId, host);
+    await end('gone', true, [roomId]);
+    await join(roomId, late);
+    const sync = await server.ok('GET', `${V3}/sync`, { token: late.accessToken });
+    expect(JSON.stringify(sync)).toContain(ofHost);
+    expect(JSON.stringify(sync)).not.toContain(ofGone);
+    expect(await contentOf(roomId, ofGone, late)).toEqual({});
+  });
+
+  test('has no profile and no account data left; who is not erased is read by all', async () => {
+    const roomId = await makeRoom();
+    const user = await server.createUser('plain');
+    await join(roomId, user);
+    const said = await say(roomId, user);
+    await end('plain', false, [roomId]);
+    const late = await server.createUser('late-again');
+    await join(roomId, late);
+    expect(await contentOf(roomId, said, late)).toEqual(WORDS);
+    const rows = await server.server.services.accounts.accountData.changed('@erased:localhost', undefined);
+    expect(rows).toEqual([]);
+  });
+});
+
+test('erasure holds after a restart, and rooms that were not left yet are left then', async () => {
+  const storage = await openTestStorage();
+  const first = await createTestServer({ storage });
+  const [alice, bob] = [await first.createUser('alice'), await first.createUser('bob')];
+  const body = { preset: 'public_chat' };
+  const { room_id: roomId } = await first.ok('POST', `${V3}/createRoom`, { token: alice.accessToken, body });
+  await first.ok('POST', `${V3}/join/${roomId}`, { token: bob.accessToken, body: {} });
+  const path = `${V3}/rooms/${roomId}/send/m.room.message/1`;
+  const { event_id: said } = await first.ok('PUT', path, { token: bob.accessToken, body: WORDS });
+  // As if the server stopped before the first room was left.
+  await first.server.services.rooms.departures.stop();
+  await first.server.admin.deactivateUser({ name: 'bob', erase: true });
+  await first.stop();
+  const second = await createTestServer({ storage, seed: 2 });
+  const member = `${V3}/rooms/${roomId}/state/m.room.member/@bob:localhost`;
+  const membership = async () => (await second.request('GET', member, { token: alice.accessToken })).body.membership;
+  await expect.poll(membership).toBe('leave');
+  const late = await second.createUser('late');
+  await second.ok('POST', `${V3}/join/${roomId}`, { token: late.accessToken, body: {} });
+  const seen = await second.ok('GET', `${V3}/rooms/${roomId}/event/${said}`, { token: late.accessToken });
+  expect(seen.content).toEqual({});
+  await second.stop();
+  await storage.close();
+});
