@@ -171,6 +171,21 @@ describe('where it is bundled', () => {
     expect(relationsOf(ofIt.event as JsonObject)).toMatchObject(bundle);
   });
 
+  test('sliding sync, where the timeline is limited', async () => {
+    const said = await story.say(alice, room, 'said');
+    const edit = await story.edit(alice, room, said, 'edited');
+    const timelineOf = async (limit: number) => {
+      const subscription = { timeline_limit: limit, required_state: [] };
+      const path = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0';
+      const body = { room_subscriptions: { [room]: subscription } };
+      const answer = await story.server.ok('POST', path, { token: bob.accessToken, body });
+      return (answer.rooms as Record<string, { timeline: JsonObject[] }>)[room]?.timeline ?? [];
+    };
+    expect(relationsOf((await timelineOf(2))[0])).toMatchObject({ 'm.replace': { event_id: edit } });
+    const whole = await timelineOf(50);
+    expect(relationsOf(whole.find((event) => event.event_id === said))).toBeUndefined();
+  });
+
   test('C8: events in bundles tell what is left of them, until they have expired', async () => {
     const root = await story.say(alice, room, 'root');
     const query = `?org.matrix.msc4354.sticky_duration_ms=${HOUR_MS}`;

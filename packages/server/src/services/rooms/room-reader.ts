@@ -23,8 +23,8 @@ export interface EventViewer {
   /** `/sync` timelines leave `room_id` out; the sticky section and everything else has it. */
   readonly withRoomId: boolean;
   /**
-   * Whether aggregations of child events are bundled. Specification: client-server API, "Aggregations of child events",
-   * which has a list of the endpoints; in `/sync` it is done for a timeline that is `limited`.
+   * Whether aggregations of child events are bundled, with all or some. Specification: client-server API, "Aggregations
+   * of child events", which has a list of the endpoints; in `/sync` it is done for a timeline that is `limited`.
    */
-  readonly withRelations?: boolean | undefined;
+  readonly withRelations?: boolean | ((event: RoomEvent) => boolean) | undefined;
 }

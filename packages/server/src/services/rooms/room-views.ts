@@ -54,8 +54,7 @@ export class RoomViews implements RoomReader {
 
   async present(events: readonly RoomEvent[], viewer: EventViewer): Promise<string[]> {
     if (events.length === 0) return [];
-    if (viewer.withRelations !== true) return (await this.#present(events, viewer)).map(textOf);
-    const bundles = await this.#bundles.of(events, viewer.userId);
+    const bundles = await this.#bundles.of(parentsAmong(events, viewer), viewer.userId);
     if (bundles.size === 0) return (await this.#present(events, viewer)).map(textOf);
     const inner = await this.#presentBundled(bundles, viewer);
     return (await this.#present(events, viewer, (event) => writeRelations(bundles.get(event.nid), inner))).map(textOf);
@@ -160,6 +159,11 @@ export class RoomViews implements RoomReader {
 interface Presented {
   readonly event: RoomEvent;
   readonly text: string;
+}
+
+function parentsAmong(events: readonly RoomEvent[], { withRelations = false }: EventViewer): readonly RoomEvent[] {
+  if (typeof withRelations === 'function') return events.filter(withRelations);
+  return withRelations ? events : [];
 }
 
 function textOf({ text }: Presented): string {

@@ -43,6 +43,7 @@ export async function readJoinedSlidingRoom(
     isInitial,
     state: [...state, ...lazy],
     timeline: timeline?.events,
+    isLimited: timeline?.isLimited,
     told,
   };
 }

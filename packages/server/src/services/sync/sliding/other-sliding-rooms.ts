@@ -52,7 +52,7 @@ export async function readLeftSlidingRoom(query: RoomQuery, sources: SyncSources
   const given = new Set(state.map(({ nid }) => nid));
   return {
     properties: [...(isInitial ? ['"initial":true'] : []), ...timeline, ...standing(query)],
-    ...{ isInitial, timeline: events, told: next },
+    ...{ isInitial, timeline: events, isLimited, told: next },
     state: [...state, ...own.filter(({ nid }) => !given.has(nid))],
   };
 }

@@ -51,6 +51,8 @@ export interface RoomAnswer {
   readonly state: readonly RoomEvent[];
   /** `undefined` where there is no timeline to speak of. */
   readonly timeline: readonly RoomEvent[] | undefined;
+  /** The client lacks something before it: what relates to its events is bundled, as in a `limited` one of `/sync`. */
+  readonly isLimited?: boolean | undefined;
   /** What counts as told from now on; `undefined`: nothing. */
   readonly told: Pick<ToldRoom, 'timelineLimit' | 'stateRules' | 'isStripped'> | undefined;
 }

@@ -12,7 +12,7 @@ export async function slidingAnswerText(
   sources: SyncSources,
 ): Promise<string> {
   const lists = [...counts].map(([name, count]) => `${JSON.stringify(name)}:{"count":${count}}`);
-  const texts = (await eventTexts([...rooms.values()].flatMap(eventsOf), request, sources)).values();
+  const texts = (await eventTexts([...rooms.values()], request, sources)).values();
   const roomTexts = [...rooms].map(([roomId, room]) => `${JSON.stringify(roomId)}:${roomText(room, texts)}`);
   const extensionTexts = [...extensions.texts].map(([name, text]) => `${JSON.stringify(name)}:${text}`);
   const txnId = request.txnId === undefined ? '' : `"txn_id":${JSON.stringify(request.txnId)},`;
@@ -34,11 +34,13 @@ function roomText({ properties, state, timeline }: RoomAnswer, texts: IterableIt
 
 /** Read for all rooms together. */
 function eventTexts(
-  events: readonly RoomEvent[],
+  rooms: readonly RoomAnswer[],
   { userId, deviceId }: SlidingRequest,
   sources: SyncSources,
 ): Promise<readonly string[]> {
-  return inTurns(sources.platform.timers, events, (part) =>
-    sources.rooms.present(part, { userId, deviceId, withRoomId: false }),
+  const limited = new Set(
+    rooms.filter(({ isLimited }) => isLimited === true).flatMap(({ timeline }) => timeline ?? []),
   );
+  const viewer = { userId, deviceId, withRoomId: false, withRelations: (event: RoomEvent) => limited.has(event) };
+  return inTurns(sources.platform.timers, rooms.flatMap(eventsOf), (part) => sources.rooms.present(part, viewer));
 }
