@@ -1,3 +1,4 @@
+import type { Projection } from '../../src/services/rooms/projection.ts';
 import type { Reception } from '../../src/services/rooms/received-event.ts';
 import type { RoomRecord } from '../../src/services/rooms/room-event.ts';
 import { createStickyProjection } from '../../src/services/sticky-events/sticky-projection.ts';
@@ -20,9 +21,9 @@ export class JoinedRoom {
   /** The join. */
   readonly joined: Branch;
 
-  static async open(): Promise<JoinedRoom> {
+  static async open(projections: readonly Projection[] = []): Promise<JoinedRoom> {
     const storage = await openTestStorage();
-    const room = new JoinedRoom(storage, startRooms(storage, 1));
+    const room = new JoinedRoom(storage, startRooms(storage, 1, projections));
     await room.rooms.receiver.enter(room.far.entry(room.#before, room.joined));
     return room;
   }
@@ -102,6 +103,7 @@ export class JoinedRoom {
   }
 }
 
-function startRooms(storage: Storage, seed: number): TestRooms {
-  return createTestRooms(storage, { seed, projections: [createStickyProjection(new StickyRooms())] });
+function startRooms(storage: Storage, seed: number, projections: readonly Projection[] = []): TestRooms {
+  const all = [createStickyProjection(new StickyRooms()), ...projections];
+  return createTestRooms(storage, { seed, projections: all });
 }

@@ -1,5 +1,6 @@
 import { Search, type SearchParts } from './search.ts';
 import { SearchDetails, type SearchDetailsParts } from './search-details.ts';
+import type { SearchIndex } from './search-index.ts';
 
 /** All that answers searches. */
 export interface SearchService {
@@ -10,7 +11,7 @@ export interface SearchService {
   stop(): Promise<void>;
 }
 
-export function createSearch(parts: SearchParts & SearchDetailsParts): SearchService {
+export function createSearch(parts: SearchParts & SearchDetailsParts & { index: SearchIndex }): SearchService {
   const { index } = parts;
   return {
     search: new Search(parts),

@@ -13,10 +13,8 @@ import { type SearchedRoomsParts, searchedRooms } from './searched-rooms.ts';
 import { type SearchKey, searchedText } from './searched-text.ts';
 import { roomWord, wordsIn } from './words-in.ts';
 
-/** Events that are looked at together; they are put in order among themselves. */
-const EVENTS_PER_WINDOW = 500;
-/** Windows that one request looks through for its results. */
-const MAX_WINDOWS = 5;
+/** Events that are looked at together, and put in order among themselves; windows that one request looks through. */
+const USUAL_WINDOWS = { events: 500, most: 5 };
 /** Most results of one page. */
 const MAX_LIMIT = 100;
 /** Different words of one search; those after them are not looked for. */
@@ -30,7 +28,7 @@ export interface SearchParts extends SearchedRoomsParts {
   readonly storage: Storage;
   readonly rooms: RoomReader;
   readonly accountData: AccountDataReader;
-  readonly index: SearchIndex;
+  readonly index: Pick<SearchIndex, 'catchUp'>;
 }
 
 export interface SearchRequest {
@@ -86,9 +84,11 @@ interface SearchWindow {
  */
 export class Search {
   readonly #parts: SearchParts;
+  readonly #windows: typeof USUAL_WINDOWS;
 
-  constructor(parts: SearchParts) {
+  constructor(parts: SearchParts, windows = USUAL_WINDOWS) {
     this.#parts = parts;
+    this.#windows = windows;
   }
 
   async find(userId: string, request: SearchRequest): Promise<SearchResults> {
@@ -121,7 +121,7 @@ export class Search {
       if (next === undefined) return results(hits, { count: foundBefore, place: undefined, first, passed: [] });
       before = next;
       given = 0;
-      if (hits.length >= limit || windows >= MAX_WINDOWS) {
+      if (hits.length >= limit || windows >= this.#windows.most) {
         return results(hits, { count: foundBefore, place: { before, given, foundBefore }, first, passed: [] });
       }
     }
@@ -131,16 +131,16 @@ export class Search {
     const { storage, events } = this.#parts;
     const nids: number[] = [];
     for (const text of query.texts) {
-      const rows = await storage.read(selectFoundEvents, { query: text, before, limit: EVENTS_PER_WINDOW });
+      const rows = await storage.read(selectFoundEvents, { query: text, before, limit: this.#windows.events });
       nids.push(...rows.map((row) => row.event_nid));
     }
-    const looked = nids.sort((left, right) => right - left).slice(0, EVENTS_PER_WINDOW);
+    const looked = nids.sort((left, right) => right - left).slice(0, this.#windows.events);
     const there = [...(await events.byNids(looked)).values()].filter((event) => isWanted(event, query, group));
     const found = ranked(await this.#shown(await this.#related(there, query), query), query);
     const byAge = (left: Found, right: Found) =>
       right.event.pdu.originServerTs - left.event.pdu.originServerTs || right.event.nid - left.event.nid;
     const byRank = (left: Found, right: Found) => right.rank - left.rank || byAge(left, right);
-    const isFull = looked.length === EVENTS_PER_WINDOW;
+    const isFull = looked.length === this.#windows.events;
     return {
       found: found.sort(query.request.orderBy === 'recent' ? byAge : byRank),
       next: isFull ? looked.at(-1) : undefined,
