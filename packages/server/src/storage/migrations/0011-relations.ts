@@ -6,8 +6,8 @@ export const relations: Migration = {
   name: 'relations',
   statements: [
     // Events with a place in the timeline that relate to another event of their room (its row may be missing).
-    // aggregation_key: of an annotation, the beginning of its key; '' for all others. is_edit: a replacement that
-    // could be valid by what it says itself.
+    // aggregation_key: of an annotation, the beginning of its key; of a replacement that is valid by what it says
+    // itself (is_edit), '=' and its type; '' for all others.
     `create table event_relations (
       room_nid {bigint} not null, parent_id {text} not null, room_index {bigint} not null, event_nid {bigint} not null,
       event_id {text} not null, rel_type {text} not null, type {text} not null, sender {text} not null,

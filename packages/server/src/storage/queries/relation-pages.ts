@@ -30,18 +30,20 @@ export const selectChildrenForwards = defineStatement<Stretch & { parentId: stri
    order by room_index limit :limit`,
 );
 
+/** Found in the index alone; their types are those of the events. */
+const CHILDREN_OF_KIND = `select e.event_nid, r.room_index
+  from event_relations r join events e on e.room_nid = r.room_nid and e.room_index = r.room_index
+  where r.room_nid = :roomNid and r.parent_id = :parentId and r.rel_type = :relType
+    and r.room_index > :after and r.room_index < :before and (cast(:type as text) is null or e.type = :type)`;
+
 type OfKind = Stretch & { parentId: string; relType: string; type: string | null };
 
 export const selectChildrenOfKindBackwards = defineStatement<OfKind, ChildRow>(
-  `select ${COLUMNS} from event_relations
-   where room_nid = :roomNid and parent_id = :parentId and rel_type = :relType and ${STRETCH} and ${OF_TYPE}
-   order by room_index desc limit :limit`,
+  `${CHILDREN_OF_KIND} order by r.room_index desc limit :limit`,
 );
 
 export const selectChildrenOfKindForwards = defineStatement<OfKind, ChildRow>(
-  `select ${COLUMNS} from event_relations
-   where room_nid = :roomNid and parent_id = :parentId and rel_type = :relType and ${STRETCH} and ${OF_TYPE}
-   order by room_index limit :limit`,
+  `${CHILDREN_OF_KIND} order by r.room_index limit :limit`,
 );
 
 type OfMany = Stretch & { parentIds: readonly string[]; relType: string | null; type: string | null };

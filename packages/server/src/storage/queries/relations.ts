@@ -56,12 +56,12 @@ export const deleteRelation = defineStatement<{ roomNid: number; parentId: strin
   `delete from event_relations where room_nid = :roomNid and parent_id = :parentId and room_index = :roomIndex`,
 );
 
-/** The annotations of one parent by one sender whose key begins so. */
+/** The annotations of one parent by one sender whose key begins so. All that is asked for stands in the index. */
 export const selectAnnotations = defineStatement<
   { roomNid: number; parentId: string; sender: string; aggregationKey: string; limit: number },
-  { event_nid: number; type: string }
+  { event_id: string }
 >(
-  `select event_nid, type from event_relations
+  `select event_id from event_relations
    where room_nid = :roomNid and parent_id = :parentId and rel_type = 'm.annotation' and sender = :sender
      and aggregation_key = :aggregationKey limit :limit`,
 );
@@ -96,11 +96,11 @@ export const selectBundles = defineStatement<
      case when p.thread_count > 0 and exists (
        select 1 from event_relations r where r.room_nid = p.room_nid and r.parent_id = p.event_id
          and r.rel_type = 'm.thread' and r.sender = :userId) then 1 else 0 end as has_taken_part,
-     case when p.has_edit = 1 then (
-       select r.event_nid from event_relations r where r.room_nid = p.room_nid and r.parent_id = p.event_id
-         and r.rel_type = 'm.replace' and r.sender = o.sender and r.aggregation_key = '' and r.is_edit = 1
-         and r.type = o.type and r.room_index <= :upTo
-       order by r.origin_server_ts desc, r.event_id desc limit 1) end as edit_nid
+     case when p.has_edit = 1 then (select e.event_nid from events e where e.event_id = (
+       select r.event_id from event_relations r where r.room_nid = p.room_nid and r.parent_id = p.event_id
+         and r.rel_type = 'm.replace' and r.sender = o.sender and r.aggregation_key = '=' || o.type
+         and r.room_index <= :upTo
+       order by r.origin_server_ts desc, r.event_id desc limit 1)) end as edit_nid
    from related_events p join events o on o.event_id = p.event_id and o.room_nid = p.room_nid
    where p.room_nid = :roomNid and p.event_id in (:...'eventIds)`,
 );
@@ -138,13 +138,14 @@ export const selectReferences = defineStatement<
   { roomNid: number; eventIds: readonly string[]; ignored: readonly string[]; upTo: number; more: number },
   { parent_id: string; event_id: string }
 >(
-  `select r.parent_id, r.event_id from related_events p join event_relations r
-     on r.room_nid = p.room_nid and r.parent_id = p.event_id and r.rel_type = 'm.reference'
-     and r.room_index <= coalesce((
+  // Cross joins keep SQLite from beginning with the events of the room.
+  `select r.parent_id, e.event_id from related_events p cross join event_relations r cross join events e
+   where p.room_nid = :roomNid and p.event_id in (:...'eventIds)
+     and r.room_nid = p.room_nid and r.parent_id = p.event_id and r.rel_type = 'm.reference'
+     and r.room_index <= :upTo and r.room_index <= coalesce((
        select x.room_index from event_relations x where x.room_nid = p.room_nid and x.parent_id = p.event_id
          and x.rel_type = 'm.reference' order by x.room_index limit 1 offset :more), :upTo)
-   where p.room_nid = :roomNid and p.event_id in (:...'eventIds) and r.room_index <= :upTo
-     and r.sender not in (:...'ignored)
+     and e.room_nid = r.room_nid and e.room_index = r.room_index and e.sender not in (:...'ignored)
    order by r.room_index`,
 );
 

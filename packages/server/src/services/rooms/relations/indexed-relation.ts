@@ -22,6 +22,7 @@ export function indexedRelationOf(event: Pick<Pdu, 'content'>): EventRelation | 
 export function relationRowOf({ nid, pdu, place, room }: RoomEvent): RelationRow | undefined {
   const relation = indexedRelationOf(pdu);
   if (relation === undefined || place === undefined) return undefined;
+  const isEdit = relation.type === 'm.replace' && mayReplace(pdu);
   return {
     roomNid: room.nid,
     parentId: relation.eventId,
@@ -32,9 +33,15 @@ export function relationRowOf({ nid, pdu, place, room }: RoomEvent): RelationRow
     type: pdu.type,
     sender: pdu.sender,
     originServerTs: pdu.originServerTs,
-    aggregationKey: relation.type === 'm.annotation' ? indexedKey(annotationKeyOf(pdu) ?? '') : '',
-    isEdit: Number(relation.type === 'm.replace' && mayReplace(pdu)),
+    aggregationKey: aggregationKeyOf(pdu, { isEdit, relType: relation.type }),
+    isEdit: Number(isEdit),
   };
+}
+
+/** What the index tells apart: events with the same one are the same to who counts them. */
+function aggregationKeyOf(pdu: Pdu, { isEdit, relType }: { isEdit: boolean; relType: string }): string {
+  if (isEdit) return `=${pdu.type}`;
+  return relType === 'm.annotation' ? indexedKey(annotationKeyOf(pdu) ?? '') : '';
 }
 
 /** `key` of an annotation, where it has one. Specification: client-server API, "Event annotations and reactions". */

@@ -64,10 +64,10 @@ export class RelationRules {
   async #isThere({ sender, type, parentId, key }: Annotation, roomNid: number): Promise<boolean> {
     const aggregationKey = indexedKey(key);
     const query = { roomNid, parentId, sender, aggregationKey, limit: MAX_ALIKE };
-    const rows = (await this.#storage.read(selectAnnotations, query)).filter((row) => row.type === type);
+    const rows = await this.#storage.read(selectAnnotations, query);
     if (rows.length === 0) return false;
-    const events = await this.#events.byNids(rows.map((row) => row.event_nid));
-    return [...events.values()].some(({ pdu }) => annotationKeyOf(pdu) === key);
+    const events = await this.#events.byIds(rows.map((row) => row.event_id));
+    return [...events.values()].some(({ pdu }) => pdu.type === type && annotationKeyOf(pdu) === key);
   }
 
   #count(name: string, by: 1 | -1): void {
