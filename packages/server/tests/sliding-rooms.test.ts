@@ -133,6 +133,10 @@ describe('a timeline', () => {
     expect(answer.room(room)).toMatchObject({ limited: true, num_live: 3 });
     const before = await story.pagesBack(bob, room, String(answer.room(room).prev_batch));
     expect(before.slice(0, 5).map((event) => event.event_id)).toEqual(said.slice(0, 5).reverse());
+    const { pos = '' } = bobs;
+    await story.say(bob, room, 'later than that');
+    const all = await story.pagesBack(bob, room, pos);
+    expect(all.slice(0, 8).map((event) => event.event_id)).toEqual(said.toReversed());
   });
 
   test('is told again when more of it is wanted than was told', async () => {

@@ -1,6 +1,7 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { RoomRecord } from '../../services/rooms/room-event.ts';
 import type { TimelineReader } from '../../services/rooms/timeline.ts';
+import { parseSlidingPos } from '../../services/sync/sliding/sliding-pos.ts';
 import { parseSyncToken, parseTimelineToken } from '../../services/sync/sync-token.ts';
 import type { Storage } from '../../storage/storage.ts';
 
@@ -17,8 +18,8 @@ export interface GivenToken {
 }
 
 /**
- * The place that a token means in a room: a `room_index`, with what is older up to it. Takes tokens of timelines and of
- * `/sync`; an empty one counts as none. Throws M_INVALID_PARAM for anything else.
+ * The place that a token means in a room: a `room_index`, with what is older up to it. Takes tokens of timelines, of
+ * `/sync` and of sliding sync (MSC4186, `pos`); an empty one counts as none. Throws M_INVALID_PARAM for anything else.
  */
 export async function timelinePlace(
   { text, parameter }: GivenToken,
@@ -32,6 +33,9 @@ export async function timelinePlace(
   if (text.startsWith('t')) {
     throw new MatrixError('M_INVALID_PARAM', `${parameter} is not a token that this server gave out.`);
   }
-  const { vector } = parseSyncToken(text, { databaseTag, current: storage.stream.current(), parameter });
+  const current = storage.stream.current();
+  const vector =
+    parseSlidingPos(text, { databaseTag, current })?.vector ??
+    parseSyncToken(text, { databaseTag, current, parameter }).vector;
   return timeline.roomIndexAt(room, vector);
 }

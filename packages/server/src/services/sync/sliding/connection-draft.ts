@@ -4,9 +4,13 @@ import type { RoomRule } from './sliding-request.ts';
 /** Subscriptions kept for a client that sends each once; beyond that the oldest end. */
 const MAX_KEPT_SUBSCRIPTIONS = 500;
 
+/** Rooms that a connection remembers; beyond that those count as never told that left its windows first. */
+const MAX_TOLD_ROOMS = 20_000;
+
 /** The next version of a connection, as it comes about while a request is answered. */
 export class ConnectionDraft {
   readonly #base: ConnectionState;
+  readonly #maxRooms: number;
   readonly #rooms = new Map<number, ToldRoom | undefined>();
   #subscriptions: ReadonlyMap<string, RoomRule> | undefined;
   /** Instead of those that are kept. */
@@ -16,8 +20,9 @@ export class ConnectionDraft {
   /** Extensions that the request before had not enabled: they have told nothing yet. */
   newlyEnabled: ReadonlySet<string> = new Set();
 
-  constructor(base: ConnectionState) {
+  constructor(base: ConnectionState, maxRooms = MAX_TOLD_ROOMS) {
     this.#base = base;
+    this.#maxRooms = maxRooms;
   }
 
   /** `undefined` when nothing changed: then the version stays. */
@@ -62,6 +67,16 @@ export class ConnectionDraft {
   forget(roomNid: number): void {
     if (this.#base.rooms.has(roomNid)) this.#rooms.set(roomNid, undefined);
     else this.#rooms.delete(roomNid);
+  }
+
+  /** Rooms in the windows stay whatever their number is: else they would be told again with each answer. */
+  forgetBeyondLimit(): void {
+    if (this.#base.rooms.size + this.#rooms.size <= this.#maxRooms) return;
+    const rooms = [...this.rooms()];
+    const away = rooms.filter(([, told]) => told.upTo !== undefined);
+    const reach = ([, { upTo }]: readonly [number, ToldRoom]) => Math.max(...(upTo?.values() ?? []));
+    away.sort((one, other) => reach(one) - reach(other));
+    for (const [nid] of away.slice(0, Math.max(0, rooms.length - this.#maxRooms))) this.forget(nid);
   }
 
   /** For clients that send a subscription once: what was subscribed to before goes on until it is ended. */

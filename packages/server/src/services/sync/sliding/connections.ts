@@ -101,7 +101,7 @@ export class Connections {
     // Another answer than the last one is what the client has: what that one told was lost.
     if (!isSameVector(connection.given, pos.vector)) connection.name = this.#name();
     await this.#noteUse(connection);
-    this.#kept.set(connection.nid, connection);
+    this.#keep(connection);
     return { connection, version, state: connection.confirmed.state, since: pos.vector };
   }
 
@@ -118,8 +118,14 @@ export class Connections {
       this.#kept.delete(connection.nid);
       throw error;
     }
-    this.#kept.set(connection.nid, connection);
+    this.#keep(connection);
     return version;
+  }
+
+  /** Weighs it anew: it grows while it is kept. */
+  #keep(connection: Connection): void {
+    this.#kept.delete(connection.nid);
+    this.#kept.set(connection.nid, connection);
   }
 
   #name(): string {

@@ -126,6 +126,7 @@ export class SlidingSyncService {
       return slidingAnswerText(empty, { pos: request.pos, request }, this.#sources);
     }
     const { connection } = open;
+    draft.forgetBeyondLimit();
     const { change } = draft;
     const isNew = connection.nid === 0;
     const version =
