@@ -14,7 +14,7 @@ const BUMPING_TYPES = new Set([
   'm.beacon_info',
 ]);
 
-/** Positions in the stream; 0 where there is none. */
+/** Positions in the stream, of one writer still; 0 where there is none. */
 export interface Activity {
   /** Of the last event. */
   readonly last: number;
