@@ -86,7 +86,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const rateLimits = createRateLimits({
     clock: platform.clock,
     isEnabled: config.rateLimits.enabled,
-    limits: parts.rateLimits ?? {},
+    limits: { ...config.rateLimits, ...parts.rateLimits },
   });
   const edge = {
     tokenVerifier: services.accounts.accessTokens,

@@ -16,6 +16,17 @@ export function integer(about: Description<number> & { minimum: number; maximum:
   );
 }
 
+/** A number above 0, which need not be whole. */
+export function positiveNumber(about: Description<number> & { maximum: number }): Setting<number> {
+  const { maximum } = about;
+  return scalar(
+    `a number above 0, at most ${maximum}`,
+    (value) =>
+      typeof value === 'number' && Number.isFinite(value) && value > 0 && value <= maximum ? value : undefined,
+    about,
+  );
+}
+
 export function text(about: Description<string>): Setting<string> {
   return scalar('text', (value) => (typeof value === 'string' && value !== '' ? value : undefined), about);
 }

@@ -1,4 +1,5 @@
 import { list, mapping, section } from './compound-settings.ts';
+import { RATE_LIMIT_SETTINGS } from './rate-limit-settings.ts';
 import { choice, flag, integer, path, serverName, text, url } from './scalar-settings.ts';
 import { optional } from './setting.ts';
 
@@ -376,8 +377,13 @@ export const SETTINGS = {
         description: 'Whether to slow down who asks too often. Off is for tests and benchmarks.',
         default: true,
       }),
+      ...RATE_LIMIT_SETTINGS,
     },
-    { description: 'Protection from floods.' },
+    {
+      description:
+        'Protection from floods. Whoever is over a limit gets 429 `M_LIMIT_EXCEEDED` with `Retry-After`. Each limit ' +
+        'is `burst`, so many at once, and `per_second`, so many a second in the long run.',
+    },
   ),
   log: section(
     {

@@ -1,8 +1,9 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { RATE_LIMITS, type RateLimitName } from '../config/rate-limits.ts';
 import { addressNetwork } from './client-address.ts';
-import { createRateLimits, RATE_LIMITS, type RateLimitName, type RateLimits } from './rate-limits.ts';
+import { createRateLimits, type RateLimits } from './rate-limits.ts';
 import { type RateLimit, takeToken } from './token-bucket.ts';
 
 describe('a token bucket', () => {
