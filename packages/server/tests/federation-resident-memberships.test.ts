@@ -155,6 +155,13 @@ describe('an invite by another server', () => {
     return [status, status === 200 ? body : body.errcode];
   }
 
+  test('is refused for who takes none', async () => {
+    const setting = `/_matrix/client/v3/user/${alice.userId}/account_data/m.invite_permission_config`;
+    await world.home.ok('PUT', setting, { token: alice.accessToken, body: { default_action: 'block' } });
+    expect(await outcome({})).toEqual([403, 'M_INVITE_BLOCKED']);
+    expect(await invitesOf(alice)).toEqual({});
+  });
+
   test('is signed, given back untouched, and shown to the user', async () => {
     const { status, body } = await invite();
     expect(status).toBe(200);
