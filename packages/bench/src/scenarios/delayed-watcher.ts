@@ -4,7 +4,8 @@ import { refusal } from '../matrix/call.ts';
 import type { MatrixUser } from '../matrix/matrix-user.ts';
 import { markerPattern } from './marker.ts';
 
-const POLL_MS = 2_000;
+/** Longer than an event may be late, so that an answer comes because of events alone. */
+const POLL_MS = 10_000;
 /** Between two attempts while the server is away. */
 const RETRY_MS = 20;
 /** A server that is away for longer does not come back. */
