@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { JsonObject } from '@limpet/protocol/json';
 import { type Browser, chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Session } from '../../src/services/accounts/sessions.ts';
 import { createTestServer, type TestServer } from '../support/test-server.ts';
 import { type CallSite, startCallSite } from './call-site.ts';
@@ -75,6 +75,15 @@ describe.skipIf(!IS_INSTALLED)(`Element Call in two browsers${REASON}`, { timeou
     let roomId = '';
     let alice: Participant;
     let bob: Participant;
+    let isBroken = false;
+
+    // What follows a step that failed would fail as well, each after a minute.
+    beforeEach(({ skip, onTestFailed }) => {
+      skip(isBroken, 'a step before it failed');
+      onTestFailed(() => {
+        isBroken = true;
+      });
+    });
 
     afterAll(async () => {
       await Promise.all([alice?.close(), bob?.close()]);
