@@ -21,7 +21,7 @@ import { roomWord, wordsIn } from './words-in.ts';
 /** From what is sent to the first step: a search that comes before does it itself. */
 const DELAY_MS = 60_000;
 /** Between two steps: a step takes some ten milliseconds, and what is sent meanwhile must not wait for it. */
-const PAUSE_MS = 500;
+const PAUSE_MS = 1_000;
 /** Steps that a search waits for; in a server that is behind by more it finds what is indexed. */
 const MAX_STEPS_FOR_A_SEARCH = 20;
 /** Events of the queue that are looked at in one step. */
