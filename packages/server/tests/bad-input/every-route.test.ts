@@ -156,10 +156,14 @@ test('most routes take what is good, so that a refusal is of what is odd', async
   expect(refused.length, refused.join('\n')).toBeLessThan(asked.length / 3);
 });
 
-/** What needs e-mail, text messages, an identity server or provider, of which this server has none. */
-const REFUSES_ALL = /\/requestToken$|\/account\/3pid(\/add|\/bind)?$|\/login\/sso\//;
+/**
+ * What needs e-mail, text messages, an identity server or provider, or a bridge, of which this server has none, or an
+ * administrator, who does not ask here.
+ */
+const REFUSES_ALL =
+  /\/requestToken$|\/account\/3pid(\/add|\/bind)?$|\/login\/sso\/|\/thirdparty\/|\/appservice\/|\/admin\//;
 
-const GOOD_QUERY = 'dir=b&username=free&token=x';
+const GOOD_QUERY = 'dir=b&username=free&token=x&ts=1&user_id=@bob:localhost&version=1&width=32&height=32';
 
 describe('authentication', () => {
   test('a token that is missing or forged is refused with its errcode, before body, query and path', async () => {

@@ -87,8 +87,9 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     fileName: 'cat.png',
     filterId: '0',
     idpId: 'example',
-    version: '1',
     queryType: 'weather',
+    version: '1',
+    sessionId: 'session',
   };
   const fields = {
     action: 'restart',
@@ -122,6 +123,11 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     displayname: 'Alice',
     filter: {},
     room_id: roomId,
+    new_version: '12',
+    additional_creators: [],
+    kind: 'http',
+    data: { url: 'https://remote.test/_matrix/push/v1/notify' },
+    presence: 'online',
     actions: ['notify'],
     conditions: [{ kind: 'event_match', key: 'type', pattern: 'm.*' }],
   };
