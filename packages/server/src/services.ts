@@ -61,8 +61,7 @@ export interface Services {
   readonly pushDelivery: PushDelivery;
   readonly threadSubscriptions: ThreadSubscriptions;
   readonly stickySweeper: RowSweeper;
-  /** None where presence is switched off. */
-  readonly presence: Presence | undefined;
+  readonly presence: Presence;
   readonly sync: SyncService;
   readonly slidingSync: SlidingSyncService;
   readonly resident: Resident;
@@ -215,7 +214,7 @@ async function startFederationSender(
   const { serverName } = config;
   const { remoteServers, events } = sources;
   const typing = (roomId: string) => sources.ephemeral.typing(roomId);
-  const presence = (userId: string) => sources.presence?.update(userId);
+  const presence = (userId: string) => sources.presence.update(userId);
   return FederationSender.start({ storage, platform, serverName, events, remoteServers, typing, presence });
 }
 
@@ -243,13 +242,14 @@ interface SyncSources extends Pick<Services, 'events' | 'memberships' | 'reading
   readonly push: Push;
   readonly sticky: DueStickyEvents;
   readonly threadSubscriptions: ThreadSubscriptions;
-  readonly presence: Presence | undefined;
+  readonly presence: Presence;
 }
 
 function composeSync({ config, platform, storage }: ServiceParts, sources: SyncSources): Sync {
-  const { reading, push, ...others } = sources;
+  const { reading, push, presence, ...others } = sources;
   return createSync({
     ...others,
+    presence: config.presence.enabled ? presence : undefined,
     platform,
     storage,
     timeline: reading.timeline,
@@ -268,11 +268,10 @@ function composeSync({ config, platform, storage }: ServiceParts, sources: SyncS
 async function startPresence(
   { config, platform, storage }: ServiceParts,
   { events, memberships }: Pick<Services, 'events' | 'memberships'>,
-): Promise<Presence | undefined> {
-  if (!config.presence.enabled) return undefined;
+): Promise<Presence> {
   const { serverName } = config;
-  const { maxRoomMembers } = config.presence;
-  const presence = new Presence({ storage, platform, events, memberships, serverName, maxRoomMembers });
+  const { enabled: isEnabled, maxRoomMembers } = config.presence;
+  const presence = new Presence({ storage, platform, events, memberships, serverName, maxRoomMembers, isEnabled });
   await presence.start();
   return presence;
 }
@@ -350,7 +349,7 @@ export async function stopServices(services: Services): Promise<void> {
   await services.encryption.stop();
   await services.ephemeral.stop();
   await services.search.stop();
-  await services.presence?.stop();
+  await services.presence.stop();
   await services.rooms.stop();
   await services.accounts.openIdTokens.stop();
   await services.accounts.lastSeen.flush();

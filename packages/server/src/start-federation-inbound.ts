@@ -26,7 +26,7 @@ export interface InboundSources {
   readonly rooms: RoomsService;
   readonly ephemeral: Ephemeral;
   readonly encryption: Encryption;
-  readonly presence: Presence | undefined;
+  readonly presence: Presence;
 }
 
 /** Puts together what takes in what other servers push, with who takes which EDUs, and starts it. */

@@ -11,15 +11,12 @@ const MAX_STATUS_LENGTH = 1_024;
 
 const STATES = ['online', 'unavailable', 'offline'] as const;
 
-/**
- * `m.presence`. Without presence here it is looked at, to name what is wrong, and dropped.
- * Specification: server-server API, "Presence".
- */
-export function createPresenceHandler(presence: Pick<Presence, 'takeRemote'> | undefined): EduHandler {
+/** `m.presence`. Specification: server-server API, "Presence". */
+export function createPresenceHandler(presence: Pick<Presence, 'takeRemote'>): EduHandler {
   return async (origin, { push }) => {
     if (!Array.isArray(push)) return refused('"push" must be a list.');
     const updates = push.slice(0, MAX_USERS).map((update) => readUpdate(update, origin));
-    presence?.takeRemote(updates.filter((update) => update !== undefined));
+    presence.takeRemote(updates.filter((update) => update !== undefined));
     return updates.every((update) => update !== undefined)
       ? ALLOWED
       : refused('It tells no presence, or that of users of another server.');

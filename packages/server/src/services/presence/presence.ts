@@ -24,18 +24,23 @@ export interface PresenceUpdate {
   readonly statusMessage: string | undefined;
 }
 
+export interface PresenceParts extends PresencePublisherParts {
+  /** When it is switched off, clients say and ask all the same: nobody is there. */
+  readonly isEnabled: boolean;
+}
+
 /**
  * Who is there, in memory. A user is there as long as one of his devices asks for news, and a little longer. What
  * changes is published together, once a second at most, to those who share a room that is not too large: presence must
  * never cost more than what it is there for. Specification: client-server API, "Presence".
  */
 export class Presence implements PresenceReader {
-  readonly #parts: PresencePublisherParts;
+  readonly #parts: PresenceParts;
   readonly #known: KnownPresences;
   readonly #publisher: PresencePublisher;
   #unfollow: (() => void) | undefined;
 
-  constructor(parts: PresencePublisherParts) {
+  constructor(parts: PresenceParts) {
     this.#parts = parts;
     this.#known = new KnownPresences(parts.platform.clock);
     this.#publisher = new PresencePublisher(parts, this.#known);
@@ -43,6 +48,7 @@ export class Presence implements PresenceReader {
 
   /** Once, before any client is answered: who was there when the server stopped has to come back, or is gone. */
   async start(): Promise<void> {
+    if (!this.#parts.isEnabled) return;
     await this.#publisher.load(GRACE_MS);
     this.#unfollow = this.#parts.storage.stream.follow((changes) => {
       for (const change of changes) this.#note(change);
@@ -72,6 +78,7 @@ export class Presence implements PresenceReader {
     if (statusMessage !== undefined && statusMessage.length > MAX_STATUS_LENGTH) {
       throw new MatrixError('M_INVALID_PARAM', `"status_msg" may have ${MAX_STATUS_LENGTH} characters at most.`);
     }
+    if (!this.#parts.isEnabled) return;
     const user = this.#known.openLocal(device.userId);
     const own = this.#deviceOf(device, presence);
     own.untilMs = this.#nowMs() + GRACE_MS;
@@ -86,6 +93,7 @@ export class Presence implements PresenceReader {
     if (viewer !== userId && !(await this.#parts.memberships.shareRoom(viewer, userId))) {
       throw new MatrixError('M_FORBIDDEN', 'You see the presence of users with whom you share a room.');
     }
+    if (!this.#parts.isEnabled) return { presence: 'offline' };
     const known = this.#known.get(userId);
     const row = known?.isStatusKnown
       ? undefined
@@ -102,6 +110,7 @@ export class Presence implements PresenceReader {
 
   /** Another server tells of its users. Those who share no room with anybody here are passed over. */
   takeRemote(updates: readonly PresenceUpdate[]): void {
+    if (!this.#parts.isEnabled) return;
     const nowMs = this.#nowMs();
     for (const { userId, lastActiveAgoMs, presence, isActive, statusMessage } of updates) {
       const lastActiveMs = lastActiveAgoMs === undefined ? 0 : Math.max(0, nowMs - lastActiveAgoMs);
