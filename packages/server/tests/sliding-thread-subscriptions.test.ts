@@ -112,6 +112,15 @@ describe('a subscription to a thread (MSC4306)', () => {
   });
 });
 
+test('subscriptions end with the account', async () => {
+  await ask(alice, 'PUT', at(), {});
+  const { threadSubscriptions, accounts } = server.server.services;
+  const now = () => ({ since: undefined, upTo: server.storage.stream.current() });
+  expect((await threadSubscriptions.changed(alice.userId, now(), 1)).changes).toHaveLength(1);
+  await accounts.accountChanges.deactivate(alice.userId, { erase: false });
+  expect((await threadSubscriptions.changed(alice.userId, now(), 1)).changes).toEqual([]);
+});
+
 describe('pages of subscriptions (MSC4308)', () => {
   test('bring how each stands, the newest first, each once', async () => {
     const roots = [root, await say(), await say(), await say(), await say()];

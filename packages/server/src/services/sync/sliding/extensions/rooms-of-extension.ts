@@ -12,6 +12,7 @@ const ALL = '*';
 
 /**
  * The rooms in the windows of lists, and the subscribed ones, as far as the extension wants them, each once.
+ * What happened in a room while the extension did not want it is not told later; no client is known to change that.
  * Specification: MSC4186, "Extensions".
  */
 export function roomsOfExtension({ lists, rooms }: RoomsWanted, input: ExtensionsInput): UserRoom[] {
