@@ -51,6 +51,15 @@ export const OPEN_TO_GUESTS: ReadonlySet<EndpointName> = new Set([
   'GET v1/delayed_events',
   'GET unstable/org.matrix.msc4140/delayed_events',
   'GET v1/rtc/transports',
+  'PUT v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}',
+  'PUT unstable/org.matrix.msc4140/rooms/{roomId}/delayed_event/{eventType}/{txnId}',
+  'POST v1/delayed_events/{delayId}/{action}',
+  'POST unstable/org.matrix.msc4140/delayed_events/{delayId}/{action}',
+  'POST unstable/org.matrix.msc4140/delayed_events/{delayId}',
+  'GET v1/delayed_events/{delayId}',
+  'GET v1/delayed_events',
+  'GET unstable/org.matrix.msc4140/delayed_events',
+  'GET v1/rtc/transports',
   // The account
   'PUT v3/profile/{userId}/{keyName}',
   'GET v3/devices',
@@ -65,7 +74,8 @@ export const OPEN_TO_GUESTS: ReadonlySet<EndpointName> = new Set([
 /**
  * What the users of suspended accounts may not do: speak, enter rooms, bring others into them or out of them, and
  * change how they are seen. They may read, leave, take back what they said themselves (see `redactEvent`), look after
- * devices and keys, and end the account. Specification: client-server API, "Account suspension".
+ * devices and keys, and end the account. What they scheduled before is still sent, so it may be sent early as well as
+ * cancelled. Specification: client-server API, "Account suspension".
  */
 export const CLOSED_TO_SUSPENDED: ReadonlySet<EndpointName> = new Set([
   'POST v3/createRoom',
@@ -82,7 +92,10 @@ export const CLOSED_TO_SUSPENDED: ReadonlySet<EndpointName> = new Set([
   'PUT v3/rooms/{roomId}/state/{eventType}',
   'PUT v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}',
   'PUT unstable/org.matrix.msc4140/rooms/{roomId}/delayed_event/{eventType}/{txnId}',
+  'PUT v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}',
+  'PUT unstable/org.matrix.msc4140/rooms/{roomId}/delayed_event/{eventType}/{txnId}',
   'PUT v3/rooms/{roomId}/typing/{userId}',
+  'PUT v3/presence/{userId}/status',
   'PUT v3/directory/room/{roomAlias}',
   'DELETE v3/directory/room/{roomAlias}',
   'PUT v3/directory/list/room/{roomId}',
