@@ -248,6 +248,10 @@ describe('bad input', () => {
     const { body } = await client(bob, {}).sync();
     expect(body).toEqual({ pos: expect.any(String), lists: {}, rooms: {}, extensions: {} });
   });
+
+  test('a transaction ID is echoed', async () => {
+    expect((await client(bob, { txn_id: 'a "b"' }).sync()).body).toMatchObject({ txn_id: 'a "b"' });
+  });
 });
 
 function pageOfState(list: number): JsonObject {

@@ -15,21 +15,19 @@ export interface MatchedRooms {
 
 /** By room nid, in the order in which they are matched first. Rooms that the same rules match share one value. */
 export function combineConfigs(matched: readonly MatchedRooms[]): ReadonlyMap<number, ConfiguredRoom> {
-  const rooms = new Map<number, { readonly userRoom: UserRoom; readonly rules: number[] }>();
-  for (const [index, { rooms: some }] of matched.entries()) {
-    for (const userRoom of some) {
-      const known = rooms.get(userRoom.room.nid);
-      if (known === undefined) rooms.set(userRoom.room.nid, { userRoom, rules: [index] });
-      else known.rules.push(index);
-    }
-  }
-  const configs = new Map<string, RoomConfig>();
   const combined = new Map<number, ConfiguredRoom>();
-  for (const [nid, { userRoom, rules }] of rooms) {
-    const key = rules.join();
-    const config = configs.get(key) ?? new RoomConfig(rules.flatMap((index) => matched[index]?.rule ?? []));
-    configs.set(key, config);
-    combined.set(nid, { userRoom, config });
+  for (const { rule, rooms } of matched) {
+    const withRule = new Map<RoomConfig | undefined, RoomConfig>();
+    for (const userRoom of rooms) {
+      const { nid } = userRoom.room;
+      const known = combined.get(nid)?.config;
+      let config = withRule.get(known);
+      if (config === undefined) {
+        config = known === undefined ? new RoomConfig([rule]) : new RoomConfig([...known.from, rule]);
+        withRule.set(known, config);
+      }
+      combined.set(nid, { userRoom, config });
+    }
   }
   return combined;
 }

@@ -99,7 +99,7 @@ export class Connections {
     if (pos === undefined || connection === undefined || !isOf(connection, request)) throw unknownPos();
     const version = confirm(connection, pos.version);
     // Another answer than the last one is what the client has: what that one told was lost.
-    if (!isSameVector(connection.given, pos.vector)) connection.name = this.#name();
+    if (!isSameVector(connection.given, pos.vector)) this.noteLost(connection);
     await this.#noteUse(connection);
     this.#keep(connection);
     return { connection, version, state: connection.confirmed.state, since: pos.vector };
@@ -120,6 +120,11 @@ export class Connections {
     }
     this.#keep(connection);
     return version;
+  }
+
+  /** An answer that was made is not given: what is remembered in memory alone of its having told holds no longer. */
+  noteLost(connection: Connection): void {
+    connection.name = this.#name();
   }
 
   /** Weighs it anew: it grows while it is kept. */

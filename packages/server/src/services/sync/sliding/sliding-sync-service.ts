@@ -120,6 +120,7 @@ export class SlidingSyncService {
   async #give(turn: RequestTurn, answer: SlidingAnswer): Promise<string> {
     const { request, open, draft } = turn;
     if (turn.isSuperseded || request.signal.aborted) {
+      if (answer.rooms.size > 0) this.#connections.noteLost(open.connection);
       if (request.pos === undefined) throw new MatrixError('M_UNKNOWN_POS', 'The request was given up. Begin anew.');
       const nothing = { texts: new Map<string, string>() };
       const empty = { counts: answer.counts, rooms: new Map(), extensions: { ...nothing, isEmpty: true } };
