@@ -109,6 +109,8 @@ export class PushSender {
 
   #wake(userId: string): void {
     this.#wakeAll(userId).catch((error) => {
+      // The next start finds in the tables what is to be told.
+      if (this.#isStopped) return;
       this.#parts.platform.log.warn('The pushers of a user could not be read; trying again', { error });
       if (this.#unwoken.size === 0) this.#parts.platform.timers.after(WAKE_AGAIN_MS, () => this.#wakeAgain());
       this.#unwoken.add(userId);
