@@ -288,12 +288,18 @@ describe('device_lists: who has to ask for keys anew', () => {
     const before = (await own.sync()).body;
     await others.sync();
     const signature = alice.keys.signedBy(alice.keys.userSigning, bob.keys.keys().master_key);
+    const sliding = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync';
+    const token = alice.session.accessToken;
+    const body = { extensions: { e2ee: { enabled: true } } };
+    const { pos } = await story.server.ok('POST', sliding, { token, body });
     const waiting = own.sync({ timeoutMs: 30_000 });
     await story.do(alice.session, 'POST', SIGNATURES, {
       [bob.session.userId]: { [bob.keys.master.publicKeyBase64]: signature },
     });
     expect((await waiting).body.device_lists).toMatchObject({ changed: [bob.session.userId] });
     expect((await others.sync()).body).not.toHaveProperty('device_lists');
+    const { extensions } = await story.server.ok('POST', `${sliding}?pos=${pos}`, { token, body });
+    expect(extensions).toMatchObject({ e2ee: { device_lists: { changed: [bob.session.userId] } } });
     // The same from the tables, when the stream's tail does not know.
     await story.restart();
     const path = `/sync?since=${before.next_batch}`;

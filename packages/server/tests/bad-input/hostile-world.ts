@@ -58,7 +58,11 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
   });
   const delayed = `/_matrix/client/v3/rooms/${roomId}/delayed_event/org.example.type/first`;
   const scheduled = await server.ok('PUT', delayed, { token, body: { delay_ms: 3_600_000, content: {} } });
+  const backup = { algorithm: 'm.megolm_backup.v1.curve25519-aes-sha2', auth_data: {} };
+  const { version } = await server.ok('POST', `${V3}/room_keys/version`, { token, body: backup });
   const known: Record<string, string> = {
+    version: String(version),
+    sessionId: 'session',
     delayId: String(scheduled.delay_id),
     action: 'restart',
     roomId,
@@ -88,8 +92,6 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     filterId: '0',
     idpId: 'example',
     queryType: 'weather',
-    version: '1',
-    sessionId: 'session',
   };
   const fields = {
     action: 'restart',
@@ -106,6 +108,9 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     },
     one_time_keys: { 'signed_curve25519:AAAA': { key: 'key' } },
     fallback_keys: { 'signed_curve25519:BBBB': { key: 'key', fallback: true } },
+    ...backup,
+    version,
+    rooms: { [roomId]: { sessions: {} } },
     'm.fully_read': sent.event_id,
     'm.read': sent.event_id,
     'm.read.private': sent.event_id,

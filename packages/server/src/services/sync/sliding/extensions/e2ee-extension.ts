@@ -12,7 +12,8 @@ export async function readE2eeExtension(
 ): Promise<ExtensionPart | undefined> {
   if (input.extensions.e2ee?.enabled !== true) return undefined;
   const { userId, range, news, rooms } = input;
-  const mayHaveLists = range.since !== undefined && (!news || news.memberships.length + news.deviceUsers.size > 0);
+  const mayHaveLists =
+    range.since !== undefined && (!news || news.memberships.length + news.deviceUsers.size + news.signedUsers.size > 0);
   const lists = mayHaveLists ? await readDeviceLists({ userId, range, news, rooms }, sources) : undefined;
   const { oneTimeKeys, unusedFallbackTypes } = await sources.encryption.keyCounts(input);
   const hasLists = lists !== undefined && lists.changed.length + lists.left.length > 0;
