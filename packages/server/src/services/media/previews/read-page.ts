@@ -51,7 +51,7 @@ class PageReader {
   #isInTitle = false;
   #isInBody = false;
 
-  readonly handler: Handler = {
+  readonly handler: Partial<Handler> = {
     onopentag: (name, attributes) => this.#open(name, attributes),
     onclosetag: (name) => this.#close(name),
     ontext: (text) => this.#say(text),
