@@ -29,7 +29,7 @@ export class RoomActivity {
   readonly #storage: Storage;
   readonly #timers: Timers;
   readonly #known = createCache<string, Activity>(MAX_CACHED_ROOMS);
-  /** Of rooms that were not known: what came while others were being read. */
+  /** What came while rooms were being read. Another reader may have made one known meanwhile, so it is of all rooms. */
   readonly #meanwhile = new Map<string, Activity>();
   #readers = 0;
 
@@ -77,7 +77,7 @@ export class RoomActivity {
     const news = { last: position, bump: BUMPING_TYPES.has(type) ? position : 0 };
     const known = this.#known.get(roomId);
     if (known !== undefined) this.#known.set(roomId, later(known, news));
-    else if (this.#readers > 0) this.#meanwhile.set(roomId, later(this.#meanwhile.get(roomId) ?? NO_ACTIVITY, news));
+    if (this.#readers > 0) this.#meanwhile.set(roomId, later(this.#meanwhile.get(roomId) ?? NO_ACTIVITY, news));
   }
 }
 
