@@ -72,6 +72,18 @@ describe('an answer that was lost', () => {
     expect((await bobs.sync()).roomIds).toEqual([]);
   });
 
+  test('that told members beside an older timeline tells them again, though nothing came meanwhile', async () => {
+    await story.say(bob, room, 'mine');
+    await story.say(alice, room, 'hers');
+    const required_state = [['m.room.member', '$LAZY']];
+    const bobs = client(bob, { lists: { all: listOf(9, 1, { required_state }) } });
+    expect((await bobs.sync()).stateOf(room)).toEqual([`m.room.member|${alice.userId}`]);
+    expect((await bobs.sync()).roomIds).toEqual([]);
+    bobs.body = { lists: { all: listOf(9, 2, { required_state }) } };
+    expect((await bobs.sync({ isLost: true })).stateOf(room)).toEqual([`m.room.member|${bob.userId}`]);
+    expect((await bobs.sync()).stateOf(room)).toContain(`m.room.member|${bob.userId}`);
+  });
+
   test('that told a room for the first time, or that it was left, tells it again', async () => {
     const other = await story.room(bob, {});
     const bobs = client(bob, { lists: { all: listOf(0) } });
@@ -290,10 +302,11 @@ describe('C12: a waiting request', () => {
   test('is answered at once when the client looks at other lists than before', async () => {
     const bobs = client(bob);
     await bobs.sync();
-    await bobs.sync();
     bobs.body = { lists: { all: listOf(29), more: listOf(0) } };
     const answer = await bobs.sync({ timeoutMs: LONG_MS });
     expect([answer.count('all'), answer.count('more')]).toEqual([1, 1]);
+    bobs.body = { lists: { all: listOf(39) } };
+    expect((await bobs.sync({ timeoutMs: LONG_MS })).count('all')).toBe(1);
   });
 
   test('is given up when the client asks anew, and tells nothing', async () => {

@@ -24,7 +24,7 @@ import {
   wholeChange,
 } from './connection-state.ts';
 import { UNUSED_CONNECTION_MS } from './connection-sweeper.ts';
-import { parseSlidingPos } from './sliding-pos.ts';
+import { parseSlidingPos, type SlidingPos } from './sliding-pos.ts';
 import type { SlidingRequest } from './sliding-request.ts';
 import { formatStateChange, readStateChange } from './state-change-text.ts';
 
@@ -37,14 +37,16 @@ const MAX_VERSIONS = 64;
 /** How exactly it is known when a connection was last used. */
 const USE_NOTED_EVERY_MS = 3_600_000;
 
+type GivenPlace = Pick<SlidingPos, 'version' | 'vector'>;
+
 type ConnectionKey = Pick<SlidingRequest, 'userId' | 'deviceId' | 'connId'>;
 
 /** One connection, the same for all requests on it. Fields that may change are its keeper's alone. */
 export interface Connection extends ConnectionKey {
   /** Names it in this process, for what is remembered of it in memory alone. Another one when that does not hold. */
   name: string;
-  /** The vector that the client was given last; `undefined` when that is not known any more. */
-  given: StreamVector | undefined;
+  /** The place that the client was given last; `undefined` when that is not known any more. */
+  given: GivenPlace | undefined;
   /** 0 until it was first saved. */
   nid: number;
   /** What the client had for certain when it last came. */
@@ -98,11 +100,12 @@ export class Connections {
     const connection = pos && (this.#kept.get(pos.connectionNid) ?? (await this.#load(pos.connectionNid)));
     if (pos === undefined || connection === undefined || !isOf(connection, request)) throw unknownPos();
     const version = confirm(connection, pos.version);
+    const { state } = connection.confirmed;
     // Another answer than the last one is what the client has: what that one told was lost.
-    if (!isSameVector(connection.given, pos.vector)) this.noteLost(connection);
+    if (!isSamePlace(connection.given, pos)) this.noteLost(connection);
     await this.#noteUse(connection);
     this.#keep(connection);
-    return { connection, version, state: connection.confirmed.state, since: pos.vector };
+    return { connection, version, state, since: pos.vector };
   }
 
   /** Writes the next version; gives its number. From now on it is this one, or the one that it rests on. */
@@ -260,6 +263,8 @@ function unknownPos(): MatrixError {
   return new MatrixError('M_UNKNOWN_POS', text);
 }
 
-function isSameVector(one: StreamVector | undefined, other: StreamVector): boolean {
-  return one?.size === other.size && [...other].every(([writer, position]) => one.get(writer) === position);
+/** The vector alone does not tell: more of a room may have been asked for where nothing happened. */
+function isSamePlace(one: GivenPlace | undefined, { version, vector }: GivenPlace): boolean {
+  if (one?.version !== version || one.vector.size !== vector.size) return false;
+  return [...vector].every(([writer, position]) => one.vector.get(writer) === position);
 }

@@ -71,8 +71,8 @@ export class SlidingSyncService {
     turn.draft.enable(enabledExtensions(request));
     if (request.connId === '') turn.draft.subscribe(request.subscriptions, request.unsubscriptions);
     else turn.draft.replaceSubscriptions(request.subscriptions);
-    const isChanged = turn.isFirst || turn.noteLists();
-    const mayWait = request.timeoutMs > 0 && !isChanged;
+    const isChanged = turn.noteLists();
+    const mayWait = request.timeoutMs > 0 && !turn.isFirst && !isChanged;
     const answer = mayWait ? await this.#waitForNews(turn) : await this.#answer(turn);
     return this.#give(turn, answer);
   }
@@ -132,7 +132,7 @@ export class SlidingSyncService {
     const isNew = connection.nid === 0;
     const version =
       change === undefined && !isNew ? open.version : await this.#connections.save(connection, change ?? NO_CHANGE);
-    connection.given = answer.upTo;
+    connection.given = { version, vector: answer.upTo };
     const place = { connectionNid: connection.nid, version, vector: answer.upTo };
     const pos = formatSlidingPos(place, this.#sources.storage.databaseTag);
     return slidingAnswerText(answer, { pos, request }, this.#sources);
