@@ -201,6 +201,19 @@ describe('a connection', () => {
     expect(await second.ask()).toMatchObject({ status: 200 });
   });
 
+  test('ends for a request that still waits on it, and nothing more is kept of it', async () => {
+    const bobs = client(bob);
+    await bobs.sync();
+    const waiting = await wait(bobs);
+    const second = client(bob);
+    await second.sync();
+    await waiting.done;
+    expect(waiting.answer?.roomIds).toEqual([]);
+    await story.say(alice, room, 'hello');
+    expect(await bobs.ask()).toMatchObject(UNKNOWN_POS);
+    expect((await second.sync()).roomIds).toEqual([room]);
+  });
+
   test('ends when its user has too many others, the one first that was not used for longest', async () => {
     const first = client(bob, { conn_id: 'first' });
     await first.sync();

@@ -14,7 +14,7 @@ import {
   selectVersions,
   updateConnectionUse,
 } from '../../../storage/queries/sliding-sync.ts';
-import type { Storage, WriteTransaction } from '../../../storage/storage.ts';
+import { ExpectationFailed, type Storage, type WriteTransaction } from '../../../storage/storage.ts';
 import type { StreamVector } from '../../../storage/stream.ts';
 import {
   applyChange,
@@ -108,7 +108,10 @@ export class Connections {
     return { connection, version, state, since: pos.vector };
   }
 
-  /** Writes the next version; gives its number. From now on it is this one, or the one that it rests on. */
+  /**
+   * Writes the next version; gives its number. From now on it is this one, or the one that it rests on.
+   * Throws M_UNKNOWN_POS when the connection has ended meanwhile.
+   */
   async save(connection: Connection, change: StateChange): Promise<number> {
     const version = connection.lastVersion + 1;
     connection.lastVersion = version;
@@ -119,7 +122,7 @@ export class Connections {
     } catch (error) {
       // What is in memory is not what is on disk: the next request reads anew.
       this.#kept.delete(connection.nid);
-      throw error;
+      throw error instanceof ExpectationFailed ? unknownPos() : error;
     }
     this.#keep(connection);
     return version;
@@ -177,12 +180,21 @@ export class Connections {
     const { connectionNid, same, dropped } = committed.value;
     connection.nid = connectionNid;
     connection.rows = 1;
-    for (const row of [...committed.rows(same), ...committed.rows(dropped)]) this.#kept.delete(row.connection_nid);
+    for (const row of [...committed.rows(same), ...committed.rows(dropped)]) this.#end(row.connection_nid);
+  }
+
+  /** Who waits on it is answered: nobody comes back for what he would be told. */
+  #end(connectionNid: number): void {
+    this.#kept.get(connectionNid)?.supersede();
+    this.#kept.delete(connectionNid);
   }
 
   #append(transaction: WriteTransaction, connection: Connection, version: number): void {
     const { nid: connectionNid, confirmed, pending } = connection;
     if (pending === undefined) return;
+    // Else versions would be left that are of no connection.
+    const use = { connectionNid, lastUsedTs: connection.lastUsedTs };
+    transaction.expect(updateConnectionUse, use, 'the connection is there');
     const from = confirmed.version + 1;
     // An answer that the client did not get is out of the world.
     transaction.run(deleteVersions, { connectionNid, from, upTo: version });
