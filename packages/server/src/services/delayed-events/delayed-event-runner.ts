@@ -17,6 +17,8 @@ import { type Pace, SendingPace } from './sending-pace.ts';
 
 /** Due events that are on their way into rooms at once. After a time without the server many are due together. */
 const MAX_SENDING = 100;
+/** Of these, those of one user: what he sends to servers that do not answer must not hold up the others. */
+const MAX_SENDING_OF_USER = 20;
 /** Said to who may schedule no more, where nothing of his own tells when there is room again. */
 const USUAL_RETRY_AFTER_MS = 60_000;
 
@@ -37,6 +39,8 @@ export class DelayedEventRunner {
   /** Due, and waiting for others that are on their way. */
   readonly #waiting = new Set<ScheduledEvent>();
   readonly #underWay = new Set<Promise<void>>();
+  /** How many are on their way, by user. */
+  readonly #sending = new Map<string, number>();
   #sendingCount = 0;
 
   constructor(parts: DelayedEventRunnerParts) {
@@ -148,23 +152,34 @@ export class DelayedEventRunner {
     this.#sendWaiting();
   }
 
-  /** The oldest first. One that was restarted or cancelled while it waited here is not due any more. */
+  /**
+   * The oldest first, those of users who have enough on the way left out. One that was restarted or cancelled while it
+   * waited here is not due any more.
+   */
   #sendWaiting(): void {
     for (const event of this.#waiting) {
       if (this.#sendingCount >= MAX_SENDING) return;
+      if ((this.#sending.get(event.userId) ?? 0) >= MAX_SENDING_OF_USER) continue;
       this.#waiting.delete(event);
       if (this.#step(event, { kind: 'due' }) !== 'send') continue;
-      this.#sendingCount++;
+      this.#countSending(event.userId, 1);
       const sending = this.#begin(event, () => this.#send(event, 'delay'));
       // What it throws was for who asked, and nobody did.
       const ended = sending
         .catch((error) => this.#warn(event, error))
         .then(() => {
-          this.#sendingCount--;
+          this.#countSending(event.userId, -1);
           this.#sendWaiting();
         });
       this.#keep(ended);
     }
+  }
+
+  #countSending(userId: string, change: 1 | -1): void {
+    this.#sendingCount += change;
+    const count = (this.#sending.get(userId) ?? 0) + change;
+    if (count === 0) this.#sending.delete(userId);
+    else this.#sending.set(userId, count);
   }
 
   /** Marks what is done as under way, for actions that have to wait for it and for who stops. */
