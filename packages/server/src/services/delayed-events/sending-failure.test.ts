@@ -10,6 +10,7 @@ test.each<[string, unknown, number, string]>([
   ['too large', new MatrixError('M_TOO_LARGE', 'no'), 0, 'refused'],
   ['too much to do', limitExceeded('busy'), MANY, 'failed'],
   ['another server that is away', new MatrixError('M_UNKNOWN', 'away', { status: 502 }), MANY, 'failed'],
+  ['another server that is away for good', new MatrixError('M_UNKNOWN', 'away', { status: 502 }), 1_000, 'refused'],
   ['a database that cannot', new StorageFailure('full', undefined), MANY, 'failed'],
   ['a turn that rests on a failed write', new StaleBatch('!room:test'), MANY, 'failed'],
   ['a graph that ends elsewhere', new ExpectationFailed('the graph ends where the writer has it'), MANY, 'failed'],

@@ -3,8 +3,10 @@ import { MatrixError } from '@limpet/protocol/matrix-error';
 import { StaleBatch, StorageFailure } from '../../storage/storage.ts';
 import { isOutdated } from '../rooms/room-actor.ts';
 
-/** How often what looks like a fault of ours is tried; a reason that passes is tried as often as it takes. */
+/** How often what looks like a fault of ours is tried; a database that cannot is tried as often as it takes. */
 const MAX_FAULTS = 8;
+/** How often what another server, or a busy room, is to blame for is tried: for most of a day. */
+const MAX_PUT_OFF = 1_000;
 
 export type SendingFailure =
   /** The room does not take the event, and will not. */
@@ -16,7 +18,9 @@ export type SendingFailure =
 export function readSendingFailure(error: unknown, failures: number): SendingFailure {
   if (error instanceof MatrixError) {
     const passes = error.errcode === 'M_LIMIT_EXCEEDED' || error.status >= 500;
-    return passes ? { kind: 'failed', error, retryAfterMs: retryAfterMsOf(error) } : { kind: 'refused', error };
+    return passes && failures < MAX_PUT_OFF
+      ? { kind: 'failed', error, retryAfterMs: retryAfterMsOf(error) }
+      : { kind: 'refused', error };
   }
   if (!passesByItself(error) && failures >= MAX_FAULTS) {
     const text = 'The server made a mistake when it sent this event, again and again. Its log has the details.';
