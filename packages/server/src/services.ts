@@ -194,7 +194,8 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
   const delayedEvents = composeDelayedEvents(parts, { rooms, events });
   withDelayedEvents(delayedEvents);
   const reading = composeReading(parts, { accounts, events, state, memberships, rooms });
-  const search = createSearch({ ...reading, storage, events, memberships, state, accountData, index });
+  const { timers } = platform;
+  const search = createSearch({ ...reading, storage, timers, events, memberships, state, accountData, index });
   return { remoteServers, accounts, events, state, memberships, push, rooms, delayedEvents, reading, search };
 }
 

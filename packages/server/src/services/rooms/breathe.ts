@@ -15,12 +15,13 @@ export async function inTurns<Item, Result>(
   timers: Timers,
   items: readonly Item[],
   work: (part: readonly Item[]) => Promise<readonly Result[]>,
+  itemsPerTurn = ITEMS_PER_TURN,
 ): Promise<readonly Result[]> {
-  if (items.length <= ITEMS_PER_TURN) return work(items);
+  if (items.length <= itemsPerTurn) return work(items);
   const results: Result[] = [];
-  for (let first = 0; first < items.length; first += ITEMS_PER_TURN) {
+  for (let first = 0; first < items.length; first += itemsPerTurn) {
     if (first > 0) await breathe(timers);
-    for (const result of await work(items.slice(first, first + ITEMS_PER_TURN))) results.push(result);
+    for (const result of await work(items.slice(first, first + itemsPerTurn))) results.push(result);
   }
   return results;
 }

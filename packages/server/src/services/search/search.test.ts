@@ -1,6 +1,8 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RelationStory } from '../../../tests/support/relation-story.ts';
+import { nodeTimers } from '../../platform/node/timers.ts';
+import type { Timers } from '../../platform/timers.ts';
 import { parseRoomEventFilter } from '../accounts/filter.ts';
 import type { Session } from '../accounts/sessions.ts';
 import { StateStore } from '../rooms/state-store.ts';
@@ -11,6 +13,8 @@ let story: RelationStory;
 let alice: Session;
 let room: string;
 let search: Search;
+/** How often a search let others have their turn. */
+let turns = 0;
 
 beforeAll(async () => {
   story = await RelationStory.begin();
@@ -23,7 +27,13 @@ beforeAll(async () => {
   const catchUp = async () => void (await usual.find(alice.userId, request({})));
   const index = { catchUp };
   const { accountData } = accounts;
-  const parts = { storage, events, memberships, state, accountData, index, rooms: reading.rooms };
+  const timers: Timers = {
+    after(delayMs, action) {
+      turns += 1;
+      return nodeTimers.after(delayMs, action);
+    },
+  };
+  const parts = { storage, timers, events, memberships, state, accountData, index, rooms: reading.rooms };
   search = new Search(parts, { events: 20, most: 3 });
 });
 
@@ -71,6 +81,13 @@ test('where few of many pass the filter, a page may be empty and the next one go
   const { ids, pages } = await walk('recent', { contains_url: true });
   expect(ids).toEqual([said]);
   expect(pages).toEqual([0, 1]);
+});
+
+test('a search lets others have their turn while it ranks what it found', async () => {
+  await Promise.all(Array.from({ length: 20 }, (_, number) => story.say(alice, room, `limpet ${number}`)));
+  turns = 0;
+  expect((await search.find(alice.userId, request({}))).hits).toHaveLength(8);
+  expect(turns).toBe(1);
 });
 
 test('what a search reads does not grow with what there is to find elsewhere', async () => {

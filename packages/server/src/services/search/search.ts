@@ -1,8 +1,10 @@
+import type { Timers } from '../../platform/timers.ts';
 import { selectEncryptedRooms, selectFoundEvents, selectRelatedAmong } from '../../storage/queries/search.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { SearchWord } from '../../storage/storage-adapter.ts';
 import type { AccountDataReader } from '../accounts/account-data-reader.ts';
 import type { RoomEventFilter } from '../accounts/filter.ts';
+import { inTurns } from '../rooms/breathe.ts';
 import { eventFilterMatches } from '../rooms/event-filter-matches.ts';
 import type { RoomEvent } from '../rooms/room-event.ts';
 import type { RoomReader } from '../rooms/room-reader.ts';
@@ -21,11 +23,14 @@ const MAX_LIMIT = 100;
 const MAX_WORDS = 16;
 /** From so many characters on, a word stands for all words that begin with it. */
 const MIN_BEGINNING_LENGTH = 3;
+/** Events that are ranked before other requests get their turn: a long text takes milliseconds. */
+const RANKED_PER_TURN = 10;
 /** Rooms that one query names. */
 const ROOMS_PER_QUERY = 500;
 
 export interface SearchParts extends SearchedRoomsParts {
   readonly storage: Storage;
+  readonly timers: Timers;
   readonly rooms: RoomReader;
   readonly accountData: AccountDataReader;
   readonly index: Pick<SearchIndex, 'catchUp'>;
@@ -136,7 +141,7 @@ export class Search {
     }
     const looked = nids.sort((left, right) => right - left).slice(0, this.#windows.events);
     const there = [...(await events.byNids(looked)).values()].filter((event) => isWanted(event, query, group));
-    const found = ranked(await this.#shown(await this.#related(there, query), query), query);
+    const found = await this.#ranked(await this.#shown(await this.#related(there, query), query), query);
     const byAge = (left: Found, right: Found) =>
       right.event.pdu.originServerTs - left.event.pdu.originServerTs || right.event.nid - left.event.nid;
     const byRank = (left: Found, right: Found) => right.rank - left.rank || byAge(left, right);
@@ -159,6 +164,12 @@ export class Search {
       if (!encrypted.has(room.nid)) shown.push(...(await this.#parts.rooms.visibleTo(userId, room, inRoom)));
     }
     return shown;
+  }
+
+  async #ranked(events: readonly RoomEvent[], { words }: Query): Promise<Found[]> {
+    const rank = async (part: readonly RoomEvent[]) =>
+      part.map((event) => ({ event, ...rankText(searchedText(event.pdu)?.text ?? '', words) }));
+    return [...(await inTurns(this.#parts.timers, events, rank, RANKED_PER_TURN))];
   }
 
   /** Those to which others relate as the filter asks. */
@@ -203,10 +214,6 @@ function isWanted({ pdu, room }: RoomEvent, { request, ignored, userId }: Query,
 
 export function groupValue(key: SearchGroup['key'], { pdu, room }: Pick<RoomEvent, 'pdu' | 'room'>): string {
   return key === 'sender' ? pdu.sender : room.roomId;
-}
-
-function ranked(events: readonly RoomEvent[], { words }: Query): Found[] {
-  return events.map((event) => ({ event, ...rankText(searchedText(event.pdu)?.text ?? '', words) }));
 }
 
 interface ResultsEnd {
