@@ -172,7 +172,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...rtcRoutes(config),
     ...roomHistoryRoutes({ reading, storage }),
     ...relationRoutes({ reading, storage }),
-    ...searchRoutes({ reading, storage, search: services.search }),
+    ...searchRoutes({ reading, storage, rateLimits, search: services.search }),
     ...olderEventRoutes({ olderSync: new OlderSync({ sync, databaseTag, current }), rooms, reading, storage }),
     ...roomStateRoutes({ reading, storage }),
     ...pushRulesRoutes({ rules: services.pushRules }),

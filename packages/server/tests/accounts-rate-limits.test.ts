@@ -113,3 +113,12 @@ test.each(Object.entries(CASES))('%s: the second request is refused, with when t
   world.advance(waitMs);
   expect((await ask()).status).not.toBe(429);
 });
+
+test.each([
+  () => as('POST', 'search', { search_categories: { room_events: { search_term: 'x' } } }),
+  () => as('GET', '/_matrix/client/v1/rooms/ROOM/hierarchy'),
+  () => as('GET', '/_matrix/client/v1/room_summary/ROOM'),
+])('what looks through much, or asks other servers, is a look-up (%#)', async (ask) => {
+  world.advance(REFILL_MS);
+  expect([(await ask()).status, (await ask()).status]).toEqual([200, 429]);
+});

@@ -86,7 +86,7 @@ export const RATE_LIMITS = {
   lookUp: {
     burst: 50,
     perSecond: 2,
-    what: 'Searches of people and of other servers’ directories: a user.',
+    what: 'Searches of messages, people and other servers’ directories, room previews, pages of spaces: a user.',
   },
   upload: {
     burst: 50,

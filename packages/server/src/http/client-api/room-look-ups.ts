@@ -32,6 +32,7 @@ export function roomLookUpRoutes({ discovery, rooms, rateLimits }: RoomLookUpPar
     route(getRoomSummary, async ({ path, query, requester }) => {
       const { roomIdOrAlias } = path;
       const userId = requester?.userId;
+      if (userId !== undefined) rateLimits.take('lookUp', userId);
       const isAlias = asRoomAlias(roomIdOrAlias) !== undefined;
       const found = isAlias
         ? await rooms.aliases.resolve(parseRoomAlias(roomIdOrAlias))
@@ -46,6 +47,7 @@ export function roomLookUpRoutes({ discovery, rooms, rateLimits }: RoomLookUpPar
     }),
 
     route(getSpaceHierarchy, async ({ path, query, requester }) => {
+      rateLimits.take('lookUp', requester.userId);
       const { rooms: found, nextBatch } = await spaces.page({
         roomId: parseRoomId(path.roomId),
         userId: requester.userId,

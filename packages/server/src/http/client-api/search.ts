@@ -7,6 +7,7 @@ import { groupValue, type SearchRequest, type SearchResults } from '../../servic
 import type { HitContext } from '../../services/search/search-details.ts';
 import { formatSearchPlace, parseSearchPlace, type SearchGroup } from '../../services/search/search-place.ts';
 import { formatTimelineToken } from '../../services/sync/sync-token.ts';
+import type { RateLimits } from '../rate-limits.ts';
 import type { RawJson } from '../raw-json.ts';
 import { type EndpointRequest, type Route, route } from '../route.ts';
 import { jsonObject, list, type RoomReadingServices, viewerOf } from './room-history.ts';
@@ -17,6 +18,7 @@ const DEFAULT_CONTEXT = 5;
 
 export interface SearchServices extends RoomReadingServices {
   readonly search: SearchService;
+  readonly rateLimits: RateLimits;
 }
 
 type RoomEventsCriteria = NonNullable<EndpointRequest<typeof postSearch>['body']['search_categories']['room_events']>;
@@ -31,6 +33,7 @@ export function searchRoutes(services: SearchServices): Route[] {
       const criteria = body.search_categories.room_events;
       if (criteria === undefined) return { search_categories: {} };
       const { userId } = requester;
+      services.rateLimits.take('lookUp', userId);
       const found = await search.find(userId, searchRequest(criteria, query.next_batch, databaseTag));
       const { event_context: asked, include_state: withState } = criteria;
       const contexts = asked && (await details.contexts(userId, found.hits, contextRequest(asked)));
