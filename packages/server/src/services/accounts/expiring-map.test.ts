@@ -33,3 +33,16 @@ test('over the limit the oldest gives way', () => {
   for (const key of ['a', 'b', 'c']) map.set(key, 0);
   expect([map.get('a'), map.get('b'), map.size]).toEqual([undefined, 0, 2]);
 });
+
+test('entries that are weighed give way by their weight', () => {
+  const clock = { nowMs: () => 0, monotonicMs: () => 0 };
+  const map = new ExpiringMap<string>({ clock, lifetimeMs: 100, maxEntries: 5, weightOf: ({ length }) => length });
+  map.set('a', 'aaa');
+  map.set('a', 'aa');
+  map.set('b', 'bbb');
+  expect([map.get('a'), map.get('b')]).toEqual(['aa', 'bbb']);
+  map.set('c', 'c');
+  expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([undefined, 'bbb', 'c']);
+  map.set('d', 'dddddd');
+  expect(map.size).toBe(0);
+});

@@ -3,6 +3,8 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/
 
 /** Links of one space of another server that are kept. */
 const MAX_LINKS = 1_000;
+/** Servers that one link of a space names which are asked. */
+const MAX_VIA = 5;
 
 const TEXTS = [
   'name',
@@ -57,4 +59,10 @@ function isLink(link: JsonValue): link is JsonObject {
 
 export function roomIdsIn(value: JsonValue | undefined): string[] {
   return Array.isArray(value) ? value.flatMap((one) => asRoomId(one) ?? []) : [];
+}
+
+/** The servers through which a link of a space says that its room is found. */
+export function viaOf(content: JsonValue | undefined): string[] {
+  const via = isJsonObject(content) ? content.via : undefined;
+  return Array.isArray(via) ? via.filter((name) => typeof name === 'string').slice(0, MAX_VIA) : [];
 }

@@ -1,8 +1,8 @@
-import type { JsonObject, JsonValue } from '@limpet/protocol/json';
-import { isJsonObject } from '@limpet/protocol/json';
+import type { JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Platform } from '../../platform/platform.ts';
 import { ExpiringMap } from '../accounts/expiring-map.ts';
+import { viaOf } from './remote-rooms.ts';
 import type { RoomPreview, RoomPreviews } from './room-previews.ts';
 
 /** Rooms on one page, also where the client asks for more. */
@@ -13,10 +13,10 @@ const MAX_DEPTH = 20;
 const MAX_ROOMS_OF_WALK = 5_000;
 /** Rooms looked at for one page, where most of them cannot be shown. */
 const MAX_LOOKED_AT_PER_PAGE = 200;
-/** Servers that one link of a space names which are asked. */
-const MAX_VIA = 5;
-/** Walks that can be continued, and how long after their last page. */
-const MAX_WALKS = 2_000;
+/** After this time a page ends with what there is: each room of another server may take some of it. */
+const MAX_PAGE_MS = 30_000;
+/** Rooms of all walks that can be continued, at some 200 bytes each, and how long after their last page. */
+const MAX_KEPT_ROOMS = 200_000;
 const WALK_LIFETIME_MS = 600_000;
 const TOKEN_BYTES = 12;
 
@@ -66,7 +66,8 @@ export class SpaceWalks {
     this.#walks = new ExpiringMap({
       clock: platform.clock,
       lifetimeMs: WALK_LIFETIME_MS,
-      maxEntries: MAX_WALKS,
+      maxEntries: MAX_KEPT_ROOMS,
+      weightOf: ({ ahead, seen }) => ahead.length + seen.size,
     });
   }
 
@@ -80,7 +81,10 @@ export class SpaceWalks {
     const ahead = [...walk.ahead];
     const seen = new Set(walk.seen);
     const rooms: JsonObject[] = [];
+    const { clock } = this.#platform;
+    const endMs = clock.monotonicMs() + MAX_PAGE_MS;
     for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT_PER_PAGE && rooms.length < limit; lookedAt++) {
+      if (clock.monotonicMs() >= endMs) break;
       const step = ahead.pop();
       if (step === undefined) break;
       const { suggestedOnly, userId } = walk;
@@ -137,9 +141,4 @@ function addChildren(
     found.push({ roomId, via: viaOf(link.content), depth });
   }
   ahead.push(...found.reverse());
-}
-
-function viaOf(content: JsonValue | undefined): string[] {
-  const via = isJsonObject(content) ? content.via : undefined;
-  return Array.isArray(via) ? via.filter((name) => typeof name === 'string').slice(0, MAX_VIA) : [];
 }
