@@ -12,15 +12,15 @@ import type { RoomServers } from '../rooms/room-servers.ts';
 import type { RoomStateReader } from '../rooms/room-state.ts';
 import { isOpen, type RoomSummaries, type RoomSummary } from '../rooms/room-summaries.ts';
 import { presentSpaceLink, readSpaceLinks } from '../rooms/space-links.ts';
-import { readRemoteLinks, readRemoteRoom, roomIdsIn } from './remote-rooms.ts';
+import { readRemoteLinks, readRemoteRoom, roomIdsIn, viaOf } from './remote-rooms.ts';
 
 /** Servers that are asked of one room that nobody here is in. */
 const MAX_SERVERS_ASKED = 3;
 const TIMEOUT_MS = 15_000;
 const MAX_ANSWER_BYTES = 2_097_152;
-/** How long what another server told of a room is good enough, and of how many rooms it is kept. */
+/** How long what another server told of a room is good enough, and how much of it is kept, in characters of JSON. */
 const REMEMBERED_MS = 300_000;
-const MAX_REMEMBERED = 1_000;
+const MAX_REMEMBERED = 20_000_000;
 /** Rooms that one answer of another server tells of besides the one that was asked for. */
 const MAX_CHILDREN = 200;
 
@@ -55,21 +55,30 @@ export interface RoomPreviewsParts {
 /** What one server told: of the room itself, and of rooms in it that may not be reached otherwise. */
 interface RemoteAnswer {
   readonly room: RoomPreview;
+  /** By `childKey`. */
   readonly children: ReadonlyMap<string, JsonObject>;
 }
 
 /** Shows rooms to users who are not in them: from here where somebody here is in the room, else over other servers. */
 export class RoomPreviews {
   readonly #parts: RoomPreviewsParts;
+  /**
+   * By room, and by the servers that it was looked for through: whoever names a server of his own is told what that
+   * makes up, and nobody else is.
+   */
   readonly #remembered: ExpiringMap<RemoteAnswer>;
-  /** What was told of rooms by the way, when a space around them was asked for. */
+  /** What was told of rooms by the way, when a space around them was asked for; the keys are alike. */
   readonly #children: ExpiringMap<JsonObject>;
 
   constructor(parts: RoomPreviewsParts) {
     this.#parts = parts;
     const { clock } = parts.platform;
-    this.#remembered = new ExpiringMap({ clock, lifetimeMs: REMEMBERED_MS, maxEntries: MAX_REMEMBERED });
-    this.#children = new ExpiringMap({ clock, lifetimeMs: REMEMBERED_MS, maxEntries: MAX_REMEMBERED });
+    const kept = { clock, lifetimeMs: REMEMBERED_MS, maxEntries: MAX_REMEMBERED };
+    this.#remembered = new ExpiringMap({
+      ...kept,
+      weightOf: ({ room, children }) => JSON.stringify([room, ...children.values()]).length,
+    });
+    this.#children = new ExpiringMap({ ...kept, weightOf: (summary) => JSON.stringify(summary).length });
   }
 
   /** `undefined` for a room that this user may not know of, or of which nobody tells. */
@@ -117,14 +126,16 @@ export class RoomPreviews {
   }
 
   async #previewElsewhere({ roomId, via, suggestedOnly }: PreviewQuery): Promise<RoomPreview | undefined> {
-    const key = `${suggestedOnly} ${roomId}`;
-    const answer = this.#remembered.get(key) ?? (await this.#ask(roomId, via, suggestedOnly));
+    const key = JSON.stringify([suggestedOnly, roomId, via]);
+    const known = this.#remembered.get(key);
+    if (known !== undefined) return known.room;
+    const answer = await this.#ask(roomId, via, suggestedOnly);
     if (answer !== undefined) {
       this.#remembered.set(key, answer);
       for (const [child, summary] of answer.children) this.#children.set(child, summary);
       return answer.room;
     }
-    const summary = this.#children.get(roomId);
+    const summary = this.#children.get(childKey(roomId, via));
     return summary && { summary, links: [] };
   }
 
@@ -164,10 +175,16 @@ function readAnswer(answer: JsonValue, roomId: string, destination: string): Rem
     throw new RemoteServerError(destination, 'bad-answer', 'It tells of another room than was asked for.');
   }
   const links = readRemoteLinks(isJsonObject(body.room) ? body.room.children_state : undefined);
+  const viaOfChild = new Map(links.map((link) => [link.state_key, viaOf(link.content)]));
   const children = new Map<string, JsonObject>();
   for (const one of Array.isArray(body.children) ? body.children.slice(0, MAX_CHILDREN) : []) {
     const child = readRemoteRoom(one);
-    if (child !== undefined) children.set(String(child.room_id), child);
+    const via = child === undefined ? undefined : viaOfChild.get(child.room_id);
+    if (child !== undefined && via !== undefined) children.set(childKey(String(child.room_id), via), child);
   }
   return { room: { summary, links }, children };
+}
+
+function childKey(roomId: string, via: readonly string[]): string {
+  return JSON.stringify([roomId, via]);
 }
