@@ -88,6 +88,20 @@ describe('a user who is erased', () => {
     expect(await contentOf(roomId, said, parted)).toEqual(WORDS);
   });
 
+  test('is found by their words by nobody who comes later', async () => {
+    const roomId = await makeRoom();
+    const [wordy, late] = [await server.createUser('wordy'), await server.createUser('late-seeker')];
+    await join(roomId, wordy);
+    await say(roomId, wordy);
+    await end('wordy', true, [roomId]);
+    await join(roomId, late);
+    const search_categories = { room_events: { search_term: 'private', filter: { rooms: [roomId] } } };
+    const find = async ({ accessToken: token }: Session) =>
+      server.ok('POST', `${V3}/search`, { token, body: { search_categories } });
+    expect(await find(host)).toMatchObject({ search_categories: { room_events: { count: 1 } } });
+    expect(await find(late)).toMatchObject({ search_categories: { room_events: { count: 0, results: [] } } });
+  });
+
   test('D5: is heard no more by sticky events, and the others are', async () => {
     const roomId = await makeRoom();
     const [gone, late] = [await server.createUser('gone'), await server.createUser('late-too')];

@@ -152,7 +152,10 @@ export class Search {
     };
   }
 
-  /** What the user may see, in rooms that are not encrypted. */
+  /**
+   * What the user may see, in rooms that are not encrypted. What an erased user said has no text for who came later:
+   * that it was found would tell its words.
+   */
   async #shown(events: readonly RoomEvent[], { userId }: Query): Promise<RoomEvent[]> {
     if (events.length === 0) return [];
     const rooms = Map.groupBy(events, ({ room }) => room);
@@ -163,7 +166,7 @@ export class Search {
     for (const [room, inRoom] of rooms) {
       if (!encrypted.has(room.nid)) shown.push(...(await this.#parts.rooms.visibleTo(userId, room, inRoom)));
     }
-    return shown;
+    return shown.filter(({ pdu }) => searchedText(pdu) !== undefined);
   }
 
   async #ranked(events: readonly RoomEvent[], { words }: Query): Promise<Found[]> {
