@@ -1,7 +1,11 @@
+import { parseUserId } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RefreshTokens } from '../src/services/accounts/refresh-tokens.ts';
 import { defineStatement } from '../src/storage/statement.ts';
+import type { Storage } from '../src/storage/storage.ts';
 import { createManualWorld } from './support/manual-world.ts';
+import { seededRandom } from './support/seeded-random.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
 
 /** Refresh tokens, login tokens and logins by what we do not have. One server for all. */
@@ -77,6 +81,27 @@ describe('refreshing access tokens', () => {
     expect(again).toMatchObject(SOFT);
     const lostToo = await server.request('POST', `${V3}/refresh`, { body: { refresh_token: lost.refresh_token } });
     expect(lostToo).toMatchObject(GONE);
+  });
+
+  test('a refresh that is overtaken by the use of what was got before leaves the session be', async () => {
+    const first = await logIn('alice');
+    const second = await refresh(first.refresh_token);
+    const { accessTokens, sessions } = server.server.services.accounts;
+    const overtakenBy = (overtake: () => Promise<unknown>) => {
+      const read: Storage['read'] = async (...asked) => {
+        const rows = await server.storage.read(...asked);
+        await overtake();
+        return rows;
+      };
+      const lifetimes = { accessTokenMs: LIFETIME_MS, refreshTokenMs: undefined };
+      const platform = { ...world, random: seededRandom(2) } as never;
+      return new RefreshTokens({ storage: { ...server.storage, read }, platform, accessTokens, lifetimes });
+    };
+    const used = overtakenBy(() => whoAmI(second.access_token)).refresh(first.refresh_token);
+    await expect(used).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN', extra: { soft_logout: true } });
+    const { device_id: deviceId } = (await whoAmI(second.access_token)).body;
+    const gone = overtakenBy(() => sessions.close(parseUserId('@alice:localhost'), [String(deviceId)]));
+    await expect(gone.refresh(second.refresh_token)).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN', extra: {} });
   });
 
   test('using the new refresh token ends the old one, too', async () => {

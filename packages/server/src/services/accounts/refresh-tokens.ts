@@ -58,7 +58,9 @@ export class RefreshTokens {
       return await this.#write(row, tokenHash);
     } catch (error) {
       if (!(error instanceof ExpectationFailed) || error.expectation !== TOKEN_HOLDS) throw error;
-      throw refused('This refresh token ended a moment ago. Log in again.', false);
+      // What was got with it came into use, and the session goes on; or the device is gone, and the token too.
+      const isThere = (await this.#parts.storage.read(selectRefreshToken, { tokenHash })).length > 0;
+      throw refused('This refresh token ended a moment ago. Log in again.', isThere);
     }
   }
 
