@@ -1,14 +1,15 @@
+import type { Timers } from '../../../platform/timers.ts';
 import { charsetIn, readPage } from './read-page.ts';
 
 /** Where a page has to name its encoding. Specification: HTML, "Determining the character encoding". */
 const PRESCANNED_BYTES = 1_024;
 
 /** The bytes of a page as text: by what the header says, a mark at the beginning, the page itself, or else UTF-8. */
-export async function pageText(bytes: Uint8Array, contentType: string | undefined): Promise<string> {
-  const marked = markedCharset(bytes);
-  const named =
-    marked ?? charsetIn(contentType) ?? (await readPage(latin1(bytes.subarray(0, PRESCANNED_BYTES)))).charset;
-  return decoder(named).decode(bytes);
+export async function pageText(bytes: Uint8Array, contentType: string | undefined, timers: Timers): Promise<string> {
+  const said = markedCharset(bytes) ?? charsetIn(contentType);
+  if (said !== undefined) return decoder(said).decode(bytes);
+  const { charset } = await readPage(latin1(bytes.subarray(0, PRESCANNED_BYTES)), timers);
+  return decoder(charset).decode(bytes);
 }
 
 function markedCharset([first, second, third]: Uint8Array): string | undefined {

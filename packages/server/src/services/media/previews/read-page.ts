@@ -1,7 +1,9 @@
 import type { Handler } from 'htmlparser2';
+import type { Timers } from '../../../platform/timers.ts';
+import { breathe } from '../../rooms/breathe.ts';
 import type { PageFacts } from './page-facts.ts';
 
-/** Characters that the parser takes in a step; between steps it is seen whether there is enough. */
+/** Characters that the parser takes in a step; between steps others have their turn, if there is not enough yet. */
 const STEP_CHARACTERS = 16_384;
 /** Tags open within each other. Pages have dozens; who nests deeper wants the parser to look through them all. */
 const MAX_DEPTH = 400;
@@ -26,12 +28,16 @@ const SILENT = new Set([
 ]);
 const VOID = new Set(['meta', 'link', 'base', 'br', 'img', 'input', 'hr', 'source', 'wbr', 'area', 'col', 'embed']);
 
-/** Reads a page. Whatever it holds, its cost follows its length, and stops where enough is known or nothing can be. */
-export async function readPage(html: string): Promise<PageFacts> {
+/**
+ * Reads a page. Whatever it holds, its cost follows its length, and stops where enough is known or nothing can be; a
+ * long one, which may take a second to read, holds nobody up.
+ */
+export async function readPage(html: string, timers: Timers): Promise<PageFacts> {
   const { Parser } = await import('htmlparser2');
   const reader = new PageReader();
   const parser = new Parser(reader.handler, { decodeEntities: true });
   for (let start = 0; start < html.length && !reader.isDone; start += STEP_CHARACTERS) {
+    if (start > 0) await breathe(timers);
     parser.write(html.slice(start, start + STEP_CHARACTERS));
   }
   // Ending it would close, one by one, what a page that is too deep left open.

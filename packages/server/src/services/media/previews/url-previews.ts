@@ -105,7 +105,9 @@ export class UrlPreviews {
     const contentType = answer.headers['content-type'] ?? '';
     if (/^image\//i.test(contentType)) return this.#withPicture({}, answer.body);
     if (!/^(?:text\/html|application\/xhtml\+xml)\b/i.test(contentType)) return {};
-    const page = await readPage(await pageText(answer.body.subarray(0, MAX_PAGE_BYTES), contentType));
+    const { timers } = this.#parts.platform;
+    const text = await pageText(answer.body.subarray(0, MAX_PAGE_BYTES), contentType, timers);
+    const page = await readPage(text, timers);
     const preview = previewOfPage(page);
     const picture = pictureUrlOf(page, answer.url ?? url);
     return picture === undefined ? preview : this.#withPicture(preview, await this.#pictureAt(picture));
