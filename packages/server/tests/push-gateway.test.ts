@@ -208,6 +208,23 @@ describe('a gateway', () => {
     expect(await told()).toEqual([]);
   });
 
+  test.each([
+    ['rejects the pushkey', { body: { rejected: ['key'] } }],
+    ['fails', { status: 502 }],
+  ])('that %s has no say in it when the application chose another one meanwhile', async (_what, answer) => {
+    const url = 'https://other.test/_matrix/push/v1/notify';
+    gateway.reply = () => answer;
+    gateway.meanwhile = async () => {
+      await set(pusherTo('key', { data: { url } }));
+      gateway.reply = () => (gateway.requests.at(-1)?.url === url ? {} : answer);
+    };
+    const eventId = await story.say(alice, room, 'hello');
+    await story.settle();
+    expect(gateway.requests.map((request) => request.url)).toEqual([GATEWAY_URL, url]);
+    expect(gateway.takeEvents()).toEqual([eventId, eventId]);
+    expect(await pushers()).toHaveLength(1);
+  });
+
   test('C11: is told of a sticky event like of any other', async () => {
     const path = `/rooms/${encodeURIComponent(room)}/send/m.room.message/sticky${users}`;
     const query = '?org.matrix.msc4354.sticky_duration_ms=60000';

@@ -14,10 +14,15 @@ export class FakeGateway {
   readonly requests: OutboundRequest[] = [];
   /** What it answers, `undefined` for not at all. */
   reply: (notification: JsonObject) => GatewayReply | undefined = () => ({});
+  /** What happens before it answers the next request. */
+  meanwhile: () => Promise<unknown> = async () => {};
   readonly outboundHttp: OutboundHttp = {
     send: async (request) => {
       this.requests.push(request);
       const { notification } = JSON.parse(String(request.body)) as { notification: JsonObject };
+      const { meanwhile } = this;
+      this.meanwhile = async () => {};
+      await meanwhile();
       const reply = this.reply(notification);
       if (reply === undefined) throw new OutboundFailure('timeout', 'push.test took too long');
       const { status = 200, body = { rejected: [] }, headers = {} } = reply;

@@ -1,7 +1,7 @@
 import type { Platform } from '../../platform/platform.ts';
 import type { Timer } from '../../platform/timers.ts';
 import { deleteDonePushes } from '../../storage/queries/push-queue.ts';
-import { deletePusher, updatePusherDone, updatePusherFailed } from '../../storage/queries/pushers.ts';
+import { deleteRejectedPusher, updatePusherDone, updatePusherFailed } from '../../storage/queries/pushers.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { PushGateway } from './push-gateway.ts';
 import type { PushTask, PushTasks } from './push-tasks.ts';
@@ -104,8 +104,11 @@ export class PusherRunner {
     const { gateway, storage, platform } = this.#parts;
     const answer = task.body === undefined ? TAKEN : await gateway.notify(pusher, task.body);
     if (answer.kind === 'rejected') {
-      const { userId, appId, pushkey } = pusher;
-      await storage.write((transaction) => transaction.run(deletePusher, { userId, appId, pushkey }));
+      const { userId, appId, json } = pusher;
+      const row = { pusherNid: this.#nid, json };
+      const committed = await storage.write((transaction) => transaction.fetch(deleteRejectedPusher, row));
+      // One that was set meanwhile is looked at again, as it is now.
+      if (committed.rows(committed.value).length === 0) return { kind: 'told' };
       platform.log.info('A push gateway knows a pusher no more; it is removed', { userId, appId });
       return { kind: 'removed' };
     }

@@ -5,8 +5,9 @@ const NOW = 1_000_000;
 
 const STATES = {
   idle: { name: 'idle' },
-  working: { name: 'working', failures: 2, isNews: false },
-  'working, more came': { name: 'working', failures: 2, isNews: true },
+  working: { name: 'working', failures: 2, isNews: false, isSetAnew: false },
+  'working, more came': { name: 'working', failures: 2, isNews: true, isSetAnew: false },
+  'working, set anew': { name: 'working', failures: 0, isNews: true, isSetAnew: true },
   'backing off': { name: 'backing-off', failures: 2, retryAtMs: NOW + 500 },
   gone: { name: 'gone' },
 } as const satisfies Record<string, PusherState>;
@@ -30,19 +31,29 @@ const TABLE: Record<keyof typeof STATES, Partial<Record<keyof typeof INPUTS, rea
   idle: { news: work(0), set: work(0), removed: REMOVED },
   working: {
     news: ['working 2, more came'],
-    set: ['working 2, more came'],
+    set: ['working 0, set anew'],
     told: work(0),
     nothing: ['idle', 'release'],
     failed: BACKED_OFF,
     removed: REMOVED,
   },
-  'working, more came': { told: work(0), nothing: work(2), failed: BACKED_OFF, removed: REMOVED },
+  'working, more came': {
+    set: ['working 0, set anew'],
+    told: work(0),
+    nothing: work(2),
+    failed: BACKED_OFF,
+    removed: REMOVED,
+  },
+  'working, set anew': { told: work(0), nothing: work(0), failed: work(0), removed: REMOVED },
   'backing off': { set: work(0, 'cancel'), due: work(2), removed: REMOVED },
   gone: {},
 };
 
 function shown(state: PusherState): string {
-  if (state.name === 'working') return `working ${state.failures}${state.isNews ? ', more came' : ''}`;
+  if (state.name === 'working') {
+    const more = state.isSetAnew ? ', set anew' : ', more came';
+    return `working ${state.failures}${state.isNews ? more : ''}`;
+  }
   return state.name === 'backing-off' ? `backing off ${state.failures} until ${state.retryAtMs}` : state.name;
 }
 
@@ -59,7 +70,7 @@ test('every input in every state', () => {
 
 function retryInMs(failures: number, chance: number, retryAfterMs?: number): number {
   const { state } = stepPusher(
-    { name: 'working', failures, isNews: false },
+    { name: 'working', failures, isNews: false, isSetAnew: false },
     { kind: 'failed', chance, retryAfterMs },
     NOW,
   );

@@ -12,8 +12,8 @@ const MIN_RETRY_AFTER_MS = 1_000;
 export type PusherState =
   /** Everything was told. */
   | { readonly name: 'idle' }
-  /** Something is being looked for, or sent. `isNews`: meanwhile more came. */
-  | { readonly name: 'working'; readonly failures: number; readonly isNews: boolean }
+  /** Something is being looked for, or sent. `isNews`: meanwhile more came; `isSetAnew`: the pusher was set. */
+  | { readonly name: 'working'; readonly failures: number; readonly isNews: boolean; readonly isSetAnew: boolean }
   /** The gateway failed so often in a row, and is tried again at `retryAtMs` by the wall clock. */
   | { readonly name: 'backing-off'; readonly failures: number; readonly retryAtMs: number }
   /** There is no such pusher any more. */
@@ -71,13 +71,16 @@ type Working = Extract<PusherState, { name: 'working' }>;
 function stepWorking(state: Working, input: PusherInput, nowMs: number): PusherStep {
   switch (input.kind) {
     case 'news':
-    case 'set':
       return { state: { ...state, isNews: true }, effects: [] };
+    case 'set':
+      return { state: { ...state, failures: 0, isNews: true, isSetAnew: true }, effects: [] };
     case 'told':
       return work(0);
     case 'nothing':
       return state.isNews ? work(state.failures) : { state: { name: 'idle' }, effects: ['release'] };
     case 'failed': {
+      // What failed may be the gateway that it had before.
+      if (state.isSetAnew) return work(0);
       const failures = state.failures + 1;
       const retryAtMs = retryAt({ ...input, failures }, nowMs);
       return { state: { name: 'backing-off', failures, retryAtMs }, effects: ['wait'] };
@@ -88,7 +91,7 @@ function stepWorking(state: Working, input: PusherInput, nowMs: number): PusherS
 }
 
 function work(failures: number, before: readonly PusherEffect[] = []): PusherStep {
-  return { state: { name: 'working', failures, isNews: false }, effects: [...before, 'work'] };
+  return { state: { name: 'working', failures, isNews: false, isSetAnew: false }, effects: [...before, 'work'] };
 }
 
 interface Failure {

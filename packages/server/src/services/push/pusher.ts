@@ -8,6 +8,8 @@ export interface Pusher {
   readonly appId: string;
   readonly pushkey: string;
   readonly url: string;
+  /** As it was set, and stands in the table. */
+  readonly json: string;
   /** `data` of the pusher without its `url`: the gateway gets it. */
   readonly data: JsonObject;
   /** Our clock when it was set last. Milliseconds. */
@@ -30,6 +32,7 @@ export function readPusher(row: PusherRow): Pusher {
     appId: row.app_id,
     pushkey: row.pushkey,
     url: String(url),
+    json: row.json,
     data: others,
     setTs: row.set_ts,
     donePosition: row.done_position,

@@ -52,6 +52,11 @@ export const deletePusher = defineStatement<{ userId: string; appId: string; pus
   'delete from pushers where user_id = :userId and app_id = :appId and pushkey = :pushkey',
 );
 
+/** One that its gateway wants no more, unless it was set to something else meanwhile. */
+export const deleteRejectedPusher = defineStatement<{ pusherNid: number; json: string }, { pusher_nid: number }>(
+  'delete from pushers where pusher_nid = :pusherNid and json = :json returning pusher_nid',
+);
+
 /** Those that other users have for the same installation of an application. */
 export const deletePushersOfOthers = defineStatement<{ userId: string; appId: string; pushkey: string }>(
   'delete from pushers where app_id = :appId and pushkey = :pushkey and user_id <> :userId',
