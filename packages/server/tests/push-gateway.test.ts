@@ -80,6 +80,16 @@ describe('pushers', () => {
     expect(await pushers()).toEqual([pusherTo('key')]);
   });
 
+  test('are not set by a device that was logged out meanwhile', async () => {
+    const phone = await story.login(`bob${users}`);
+    await story.do(phone, 'POST', '/logout', {});
+    const { kind: _, ...pusher } = pusherTo('late');
+    const { pushers: service } = story.server.server.services.pushDelivery;
+    const late = service.set(phone, { ...pusher, kind: 'http' } as never, { append: false });
+    await expect(late).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+    expect(await pushers()).toEqual([pusherTo('key')]);
+  });
+
   test('are no more than fifty', async () => {
     await Promise.all(Array.from({ length: 49 }, (_, index) => set(pusherTo(`key ${index}`))));
     const { status, body } = await story.ask(bob, 'POST', '/pushers/set', pusherTo('one too many'));

@@ -1,17 +1,20 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Clock } from '../../platform/clock.ts';
+import { confirmDevice } from '../../storage/queries/device-keys.ts';
 import {
   deletePusher,
   deletePushersOfOthers,
   selectPushersOfUser,
   upsertPusher,
 } from '../../storage/queries/pushers.ts';
-import type { Storage } from '../../storage/storage.ts';
+import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
 import { checkPusher, checkPusherKey, type PusherToSet } from './check-pusher.ts';
 import type { PushingUsers } from './pushing-users.ts';
 
 /** Of one user. Each gets every notification of his. */
 const MAX_PUSHERS = 50;
+
+const DEVICE_EXPECTATION = 'the device exists';
 
 export interface PushersParts {
   readonly storage: Storage;
@@ -49,7 +52,8 @@ export class Pushers {
   /**
    * `append` leaves the pushers that other users have for the same installation; otherwise somebody else uses it now.
    *
-   * @throws MatrixError M_INVALID_PARAM, M_MISSING_PARAM, M_TOO_LARGE, M_RESOURCE_LIMIT_EXCEEDED
+   * @throws MatrixError M_INVALID_PARAM, M_MISSING_PARAM, M_TOO_LARGE, M_RESOURCE_LIMIT_EXCEEDED; M_UNKNOWN_TOKEN where
+   *   the device was logged out meanwhile: nothing would ever remove its pusher
    */
   async set(owner: PusherOwner, pusher: PusherToSet, { append }: { append: boolean }): Promise<void> {
     const { storage, clock, users, allowsPlainHttp, onSet } = this.#parts;
@@ -60,10 +64,14 @@ export class Pushers {
     const isKnown = known.some((row) => row.app_id === appId && row.pushkey === pushkey);
     if (!isKnown && known.length >= MAX_PUSHERS) throw tooMany();
     users.add(userId);
-    await storage.write((transaction) => {
+    const writing = storage.write((transaction) => {
+      transaction.expect(confirmDevice, { userId, deviceId }, DEVICE_EXPECTATION);
       if (!append) transaction.run(deletePushersOfOthers, { userId, appId, pushkey });
       const numbers = { pusherNid: transaction.allocate(), donePosition: transaction.allocate() };
       transaction.run(upsertPusher, { ...numbers, userId, deviceId, appId, pushkey, json, setTs: clock.nowMs() });
+    });
+    await writing.catch((error) => {
+      throw error instanceof ExpectationFailed && error.expectation === DEVICE_EXPECTATION ? loggedOut() : error;
     });
     onSet(userId);
   }
@@ -74,6 +82,10 @@ export class Pushers {
     const { app_id: appId, pushkey } = pusher;
     await this.#parts.storage.write((transaction) => transaction.run(deletePusher, { userId, appId, pushkey }));
   }
+}
+
+function loggedOut(): MatrixError {
+  return new MatrixError('M_UNKNOWN_TOKEN', 'This device was logged out a moment ago. Log in again.');
 }
 
 function tooMany(): MatrixError {
