@@ -88,6 +88,20 @@ describe('a user who is erased', () => {
     expect(await contentOf(roomId, said, parted)).toEqual(WORDS);
   });
 
+  test('leaves no name behind in what was before the last event of the user', async () => {
+    const roomId = await makeRoom();
+    const [named, late] = [await server.createUser('named'), await server.createUser('late-reader')];
+    const path = `${V3}/profile/@named:localhost/displayname`;
+    await server.ok('PUT', path, { token: named.accessToken, body: { displayname: 'My real name' } });
+    await join(roomId, named);
+    await end('named', true, [roomId]);
+    await join(roomId, late);
+    expect(await contentsIn(roomId, host)).toContain(
+      '"prev_content":{"membership":"join","displayname":"My real name"}',
+    );
+    expect(await contentsIn(roomId, late)).not.toContain('My real name');
+  });
+
   test('is found by their words by nobody who comes later', async () => {
     const roomId = await makeRoom();
     const [wordy, late] = [await server.createUser('wordy'), await server.createUser('late-seeker')];

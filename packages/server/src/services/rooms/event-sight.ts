@@ -37,9 +37,7 @@ export class EventSight {
 
   async visibleTo(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<RoomEvent[]> {
     const places = events.flatMap(seenAt);
-    const found = await this.#parts.memberships.of(room, userId);
-    // Who forgot a room is to it like anybody else.
-    const record = found?.isForgotten === true ? undefined : found;
+    const record = await this.#recordOf(userId, room);
     const seen = new Set<RoomEvent>();
     const isJoined = record?.membership === 'join';
     let open = places;
@@ -57,6 +55,22 @@ export class EventSight {
     }
     const shown = events.filter((event) => seen.has(event));
     return this.#withoutErased(userId, shown, record);
+  }
+
+  /**
+   * Events of a room that the user may see as far as history visibility goes, with what erased users said redacted
+   * where it has to be. Costs nothing where there is nothing of theirs.
+   */
+  async redactErased(userId: string, room: RoomRecord, events: readonly RoomEvent[]): Promise<readonly RoomEvent[]> {
+    const { erased } = this.#parts;
+    if (events.every(({ pdu }) => erased.erasedAt(pdu.sender) === undefined)) return events;
+    return this.#withoutErased(userId, [...events], await this.#recordOf(userId, room));
+  }
+
+  async #recordOf(userId: string, room: RoomRecord): Promise<MembershipRecord | undefined> {
+    const found = await this.#parts.memberships.of(room, userId);
+    // Who forgot a room is to it like anybody else.
+    return found?.isForgotten === true ? undefined : found;
   }
 
   /**

@@ -82,7 +82,7 @@ export class RoomViews implements RoomReader {
     const { userId, deviceId, withRoomId } = viewer;
     const [redactions, predecessors, ownDetails, records] = await Promise.all([
       this.#details.redactions(events),
-      this.#details.predecessors(events),
+      this.#predecessorsOf(events, userId),
       this.#details.ofOwn(events, { userId, deviceId }),
       this.#recordsOf(events, userId),
     ]);
@@ -99,6 +99,17 @@ export class RoomViews implements RoomReader {
         relations: relationsOf(event),
       }),
     }));
+  }
+
+  /** What the slots of these state events held before them: by the nid of the event, as the viewer sees it. */
+  async #predecessorsOf(events: readonly RoomEvent[], userId: string): Promise<Map<number, RoomEvent>> {
+    const found = await this.#details.predecessors(events);
+    for (const [room, ofRoom] of Map.groupBy(found, ([, { room }]) => room)) {
+      const previous = ofRoom.map(([, event]) => event);
+      const shown = await this.#parts.sight.redactErased(userId, room, previous);
+      for (const [index, [nid, event]] of ofRoom.entries()) found.set(nid, shown[index] ?? event);
+    }
+    return found;
   }
 
   async strippedState(room: RoomRecord, userId: string): Promise<string> {
