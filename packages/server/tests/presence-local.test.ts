@@ -76,6 +76,19 @@ describe('who syncs is there', () => {
     expect(gone).not.toHaveProperty('currently_active');
   });
 
+  test('and when he goes, clients that slept are told so when they come back', async () => {
+    await poll(bob);
+    expect(await seen()).toMatchObject({ [bob.userId]: { presence: 'online' } });
+    story.world.advance(40_000);
+    await published();
+    story.world.advance(20_000);
+    await published();
+    expect(await seen()).toMatchObject({ [bob.userId]: { presence: 'offline' } });
+    expect(await seen()).not.toHaveProperty([bob.userId]);
+    await poll(bob);
+    expect(await seen()).toMatchObject({ [bob.userId]: { presence: 'online' } });
+  });
+
   test('may hide, or be elsewhere', async () => {
     await poll(bob, '?set_presence=offline');
     expect(await seen()).toEqual({});

@@ -7,6 +7,8 @@ import { isCounted, type PresenceState } from './presence-state.ts';
 
 /** Users of other servers; who is longest unheard of goes first. */
 const MAX_REMOTE = 20_000;
+/** Users who are gone, and of whom clients that slept are still to be told so; the first to go goes first. */
+const MAX_GONE = 20_000;
 /** In one answer: more than that nobody looks at. */
 const MAX_EVENTS = 1_000;
 
@@ -25,12 +27,15 @@ export class KnownPresences {
   readonly #local = new Map<string, LocalPresence>();
   readonly #remote = createCache<string, RemotePresence>(MAX_REMOTE);
 
+  /** Published as such: a client that comes back with an older token would see them there for good. */
+  readonly #gone = createCache<string, KnownPresence>(MAX_GONE);
+
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get(userId: string): KnownPresence | undefined {
-    return this.#local.get(userId) ?? this.#remote.peek(userId);
+    return this.#local.get(userId) ?? this.#remote.peek(userId) ?? this.#gone.peek(userId);
   }
 
   local(userId: string): LocalPresence | undefined {
@@ -38,12 +43,18 @@ export class KnownPresences {
   }
 
   openLocal(userId: string): LocalPresence {
-    let known = this.#local.get(userId);
-    if (known === undefined) {
-      known = { ...newcomer(), isLocal: true, devices: new Map() };
-      this.#local.set(userId, known);
-    }
-    return known;
+    const known = this.#local.get(userId);
+    if (known !== undefined) return known;
+    const gone = this.#comeBack(userId);
+    const user: LocalPresence = gone?.isLocal ? gone : { ...newcomer(), isLocal: true, devices: new Map() };
+    this.#local.set(userId, user);
+    return user;
+  }
+
+  #comeBack(userId: string): KnownPresence | undefined {
+    const gone = this.#gone.peek(userId);
+    this.#gone.delete(userId);
+    return gone;
   }
 
   /** Whether it is worth keeping: of who was not there and is not, there is nothing to know. */
@@ -51,13 +62,11 @@ export class KnownPresences {
     const { presence, isActive, statusMessage, lastActiveMs, untilMs } = word;
     const known = this.#remote.get(userId);
     if (known === undefined && presence === 'offline') return false;
-    const remote: RemotePresence = known ?? {
-      ...newcomer(),
-      isLocal: false,
-      said: { presence, isActive },
-      untilMs,
-      isStatusKnown: true,
-    };
+    const before = known ?? this.#comeBack(userId);
+    const remote: RemotePresence =
+      before?.isLocal === false
+        ? before
+        : { ...newcomer(), isLocal: false, said: { presence, isActive }, untilMs, isStatusKnown: true };
     remote.said = { presence, isActive };
     remote.untilMs = untilMs;
     remote.lastActiveMs = lastActiveMs;
@@ -73,13 +82,22 @@ export class KnownPresences {
       for (const [deviceId, device] of known.devices) if (!isCounted(device, nowMs)) known.devices.delete(deviceId);
       const shown = shownOf(known, nowMs);
       if (shown.presence !== known.published.presence || shown.isActive !== known.published.isActive) yield userId;
-      else if (known.devices.size === 0) this.#local.delete(userId);
+      else if (known.devices.size === 0) {
+        this.#local.delete(userId);
+        this.#keepGone(userId, known);
+      }
     }
     for (const [userId, known] of this.#remote.entries()) {
       if (known.untilMs > nowMs) continue;
-      if (known.published.presence === 'offline') this.#remote.delete(userId);
-      else yield userId;
+      if (known.published.presence === 'offline') {
+        this.#remote.delete(userId);
+        this.#keepGone(userId, known);
+      } else yield userId;
     }
+  }
+
+  #keepGone(userId: string, known: KnownPresence): void {
+    if (known.position > 0) this.#gone.set(userId, known);
   }
 
   get isEmpty(): boolean {
@@ -112,7 +130,9 @@ export class KnownPresences {
       }
       return texts;
     }
-    for (const all of [this.#local.entries(), this.#remote.entries()]) {
+    // Who comes for the first time has seen nobody.
+    const gone = query.ranges === undefined ? [] : this.#gone.entries();
+    for (const all of [this.#local.entries(), this.#remote.entries(), gone]) {
       for (const [userId, known] of all) if (isNews(userId, known, query)) tell(userId, known);
     }
     return texts;
