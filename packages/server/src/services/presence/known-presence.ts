@@ -8,6 +8,8 @@ interface Known {
   writer: number;
   /** The rooms whose members are told; `undefined` when they have to be looked up. */
   roomIds: readonly string[] | undefined;
+  /** How often the user came into a room or left one: rooms that were read before that are not his any more. */
+  moves: number;
   lastActiveMs: number;
   statusMessage: string | undefined;
   /** Otherwise the table may have one. */

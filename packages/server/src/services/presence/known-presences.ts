@@ -140,7 +140,7 @@ export class KnownPresences {
 }
 
 function newcomer() {
-  const place = { position: 0, writer: 0, roomIds: undefined };
+  const place = { position: 0, writer: 0, roomIds: undefined, moves: 0 };
   return { ...place, published: OFFLINE, lastActiveMs: 0, statusMessage: undefined, isStatusKnown: false };
 }
 

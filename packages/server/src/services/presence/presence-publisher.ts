@@ -90,6 +90,7 @@ export class PresencePublisher {
     const known = this.#known.get(userId);
     if (known === undefined || this.#isStopped) return;
     known.roomIds = undefined;
+    known.moves += 1;
     if (known.published.presence === 'offline') return;
     this.#moved.add(userId);
     this.#waitToPublish();
@@ -189,10 +190,16 @@ export class PresencePublisher {
     if (known === undefined) return undefined;
     const shown = shownOf(known, this.#parts.platform.clock.nowMs());
     if (!isMoved && isSameShown(shown, known.published)) return undefined;
-    known.roomIds ??= await this.#smallRooms(userId);
+    const { moves } = known;
+    const roomIds = known.roomIds ?? (await this.#smallRooms(userId));
+    if (known.moves !== moves) {
+      this.#moved.add(userId);
+      return undefined;
+    }
+    known.roomIds = roomIds;
     // Whoever another server talks of, he is nobody's business here.
-    if (!known.isLocal && known.roomIds.length === 0) return undefined;
-    return { userId, known, shown, roomIds: known.roomIds };
+    if (!known.isLocal && roomIds.length === 0) return undefined;
+    return { userId, known, shown, roomIds };
   }
 
   async #smallRooms(userId: string): Promise<readonly string[]> {
