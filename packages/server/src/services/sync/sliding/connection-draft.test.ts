@@ -24,6 +24,24 @@ describe('a draft', () => {
     expect([...draft.subscriptions.keys()]).toEqual(['!a:b']);
   });
 
+  test('keeps no more of long rules than some requests have', () => {
+    const [long, longer] = ['x'.repeat(40_000), 'y'.repeat(40_001)];
+    const draft = new ConnectionDraft(stateOf([[1, { ...LIVE, stateRules: [long] }]]));
+    draft.tell(2, { ...away(5), stateRules: [long] });
+    draft.forgetBeyondLimit();
+    expect(draft.told(1)?.stateRules).toEqual([long]);
+    draft.tell(3, { ...LIVE, stateRules: [longer] });
+    draft.forgetBeyondLimit();
+    expect([1, 2, 3].map((nid) => draft.told(nid)?.stateRules)).toEqual([[], [], []]);
+
+    const subscription = (stateRule: string) => ({ timelineLimit: 1, stateRule });
+    draft.subscribe(new Map(['!a', '!b'].map((roomId) => [roomId, subscription(long)])), []);
+    draft.subscribe(new Map([['!c', subscription('rule')]]), []);
+    expect([...draft.subscriptions.keys()]).toEqual(['!a', '!b', '!c']);
+    draft.subscribe(new Map([['!d', subscription(longer)]]), []);
+    expect([...draft.subscriptions.keys()]).toEqual(['!c', '!d']);
+  });
+
   test('tells rooms over what was told before, and forgets them', () => {
     const state = stateOf([
       [1, LIVE],

@@ -7,6 +7,12 @@ const MAX_KEPT_SUBSCRIPTIONS = 500;
 /** Rooms that a connection remembers; beyond that those count as never told that left its windows first. */
 const MAX_TOLD_ROOMS = 20_000;
 
+/**
+ * Longest rules of state that a connection remembers, each text once, in characters: twice what one request may have.
+ * The same for subscriptions that are kept.
+ */
+const MAX_KEPT_RULES_LENGTH = 65_536;
+
 /** The next version of a connection, as it comes about while a request is answered. */
 export class ConnectionDraft {
   readonly #base: ConnectionState;
@@ -71,12 +77,22 @@ export class ConnectionDraft {
 
   /** Rooms in the windows stay whatever their number is: else they would be told again with each answer. */
   forgetBeyondLimit(): void {
+    this.#forgetRulesBeyondLimit();
     if (this.#base.rooms.size + this.#rooms.size <= this.#maxRooms) return;
     const rooms = [...this.rooms()];
     const away = rooms.filter(([, told]) => told.upTo !== undefined);
     const reach = ([, { upTo }]: readonly [number, ToldRoom]) => Math.max(...(upTo?.values() ?? []));
     away.sort((one, other) => reach(one) - reach(other));
     for (const [nid] of away.slice(0, Math.max(0, rooms.length - this.#maxRooms))) this.forget(nid);
+  }
+
+  /** Who asks for something else with each request is told the state of his rooms anew once in a while. */
+  #forgetRulesBeyondLimit(): void {
+    if (this.#rooms.size === 0) return;
+    const rooms = [...this.rooms()];
+    const lists = new Set(rooms.map(([, { stateRules }]) => stateRules));
+    if (new RulesLength().add([...lists].flat()) <= MAX_KEPT_RULES_LENGTH) return;
+    for (const [nid, told] of rooms) this.tell(nid, { ...told, stateRules: [] });
   }
 
   /** For clients that send a subscription once: what was subscribed to before goes on until it is ended. */
@@ -91,6 +107,11 @@ export class ConnectionDraft {
     for (const roomId of next.keys()) {
       if (next.size <= MAX_KEPT_SUBSCRIPTIONS) break;
       next.delete(roomId);
+    }
+    // The newest stay.
+    const length = new RulesLength();
+    for (const [roomId, { stateRule }] of [...next].reverse()) {
+      if (length.add([stateRule]) > MAX_KEPT_RULES_LENGTH) next.delete(roomId);
     }
     this.#subscriptions = next;
   }
@@ -107,6 +128,20 @@ export class ConnectionDraft {
     this.#extensions = extensions;
     this.newlyEnabled = new Set(extensions.filter((name) => !known.includes(name)));
     if (this.newlyEnabled.size > 0) this.#generation = this.generation + 1;
+  }
+}
+
+/** How long rules are together; what is said twice counts once. */
+class RulesLength {
+  readonly #rules = new Set<string>();
+  #length = 0;
+
+  add(rules: readonly string[]): number {
+    for (const rule of rules) {
+      if (!this.#rules.has(rule)) this.#length += rule.length;
+      this.#rules.add(rule);
+    }
+    return this.#length;
   }
 }
 
