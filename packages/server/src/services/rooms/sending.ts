@@ -112,6 +112,7 @@ export class Sending {
       }
       if (isAliases) checkAliases(room, event, found);
       endCheck?.();
+      endCheck = undefined;
       endCheck = await this.#parts.relations.check(event, turn);
       return {
         events: [event],
