@@ -65,8 +65,8 @@ export const OPEN_TO_GUESTS: ReadonlySet<EndpointName> = new Set([
 /**
  * What the users of suspended accounts may not do: speak, enter rooms, bring others into them or out of them, and
  * change how they are seen. They may read, leave, take back what they said themselves (see `redactEvent`), look after
- * devices and keys, and end the account. What they scheduled before is still sent, so it may be sent early as well as
- * cancelled. Specification: client-server API, "Account suspension".
+ * devices and keys, and end the account. What they scheduled before is not sent either (see `DelayedEventSender`), and
+ * they may cancel it. Specification: client-server API, "Account suspension".
  */
 export const CLOSED_TO_SUSPENDED: ReadonlySet<EndpointName> = new Set([
   'POST v3/createRoom',
