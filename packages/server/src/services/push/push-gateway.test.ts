@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { OutboundRequest, OutboundResponse } from '../../platform/outbound-http.ts';
+import { OutboundFailure, type OutboundRequest, type OutboundResponse } from '../../platform/outbound-http.ts';
 import { PushGateway } from './push-gateway.ts';
 
-const PUSHER = { url: 'https://push.test/_matrix/push/v1/notify', pushkey: 'key' };
+const PUSHER = { userId: '@alice:test', url: 'https://push.test/_matrix/push/v1/notify', pushkey: 'key' };
 
 function gatewayThat(send: (request: OutboundRequest) => Promise<OutboundResponse>, allowsPrivate = false) {
   return new PushGateway({ send }, { allowsPrivate });
@@ -46,18 +46,41 @@ test.each([
   expect(answer).toMatchObject({ kind: 'failed', retryAfterMs });
 });
 
-test('no more than a hundred requests are under way', async () => {
-  const held: (() => void)[] = [];
+test('no more than a hundred requests are under way, and five of one user', async () => {
+  const held: { url: string; release: () => void }[] = [];
   const answer = { status: 200, headers: {}, body: new Uint8Array() };
-  const gateway = gatewayThat(() => new Promise((resolve) => held.push(() => resolve(answer))));
-  const answers = Array.from({ length: 150 }, () => gateway.notify(PUSHER, {}));
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(held).toHaveLength(100);
-  for (const release of held.splice(0)) release();
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(held).toHaveLength(50);
-  for (const release of held.splice(0)) release();
-  expect(await Promise.all(answers)).toHaveLength(150);
+  const gateway = gatewayThat(
+    ({ url }) => new Promise((resolve) => held.push({ url, release: () => resolve(answer) })),
+  );
+  const ask = (count: number, userId: (index: number) => string, url: string) =>
+    Array.from({ length: count }, (_, index) => gateway.notify({ ...PUSHER, userId: userId(index), url }, {}));
+  /** How many are held of either gateway; lets them go. */
+  const takeHeld = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const taken = held.splice(0);
+    for (const { release } of taken) release();
+    const ofSlow = taken.filter(({ url }) => url === 'slow').length;
+    return [ofSlow, taken.length - ofSlow];
+  };
+  const answers = [...ask(12, () => '@slow:test', 'slow'), ...ask(120, (index) => `@user${index}:test`, 'usual')];
+  expect(await takeHeld()).toEqual([5, 95]);
+  expect(await takeHeld()).toEqual([5, 25]);
+  expect(await takeHeld()).toEqual([2, 0]);
+  expect(await Promise.all(answers)).toHaveLength(132);
+});
+
+test('who waits for a place is told that it was in vain when the server stops', async () => {
+  const gateway = gatewayThat(
+    ({ signal }) =>
+      new Promise((_resolve, reject) => {
+        const fail = () => reject(new OutboundFailure('aborted', 'The server stops'));
+        if (signal?.aborted === true) fail();
+        else signal?.addEventListener('abort', fail);
+      }),
+  );
+  const answers = Array.from({ length: 8 }, () => gateway.notify(PUSHER, {}));
+  gateway.stop();
+  expect((await Promise.all(answers)).map(({ kind }) => kind)).toEqual(Array(8).fill('failed'));
 });
 
 test('where gateways may be is the configuration’s to say', async () => {
