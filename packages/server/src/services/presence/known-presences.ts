@@ -75,6 +75,11 @@ export class KnownPresences {
     return true;
   }
 
+  /** A user of another server with whom nobody here shares a room: he takes the place of one who is seen. */
+  forgetUnseen(userId: string): void {
+    if (this.#remote.peek(userId)?.position === 0) this.#remote.delete(userId);
+  }
+
   /** Forgets who is gone, and gives those of whom something else has to be told than was, by now. */
   *outdated(): Generator<string> {
     const nowMs = this.#clock.nowMs();

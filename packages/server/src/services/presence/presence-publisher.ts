@@ -21,6 +21,8 @@ const PUBLISH_EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 5_000;
 /** Users in one publication; the others are in the next. */
 const MAX_USERS_PER_BATCH = 500;
+/** Users to be published; while there are more, other servers' users of whom nothing is known yet are not heard of. */
+const MAX_NOTED = 5_000;
 /** Rooms of one user whose members are told. */
 const MAX_ROOMS = 200;
 const USERS_PER_READ = 1_000;
@@ -73,6 +75,11 @@ export class PresencePublisher {
       after = last.user_id;
     }
     this.#waitToLook();
+  }
+
+  /** There is more to publish than goes out soon. */
+  get isBehind(): boolean {
+    return this.#noted.size + this.#moved.size >= MAX_NOTED;
   }
 
   /** Something of a user may have changed. */
@@ -198,7 +205,10 @@ export class PresencePublisher {
     }
     known.roomIds = roomIds;
     // Whoever another server talks of, he is nobody's business here.
-    if (!known.isLocal && roomIds.length === 0) return undefined;
+    if (!known.isLocal && roomIds.length === 0) {
+      this.#known.forgetUnseen(userId);
+      return undefined;
+    }
     return { userId, known, shown, roomIds };
   }
 

@@ -113,6 +113,8 @@ export class Presence implements PresenceReader {
     if (!this.#parts.isEnabled) return;
     const nowMs = this.#nowMs();
     for (const { userId, lastActiveAgoMs, presence, isActive, statusMessage } of updates) {
+      // It costs a server nothing to make users up, and us a look-up each.
+      if (this.#publisher.isBehind && this.#known.get(userId) === undefined) continue;
       const lastActiveMs = lastActiveAgoMs === undefined ? 0 : Math.max(0, nowMs - lastActiveAgoMs);
       const untilMs = nowMs + REMOTE_TIMEOUT_MS;
       if (!this.#known.setRemote(userId, { presence, isActive, statusMessage, lastActiveMs, untilMs })) continue;
