@@ -190,6 +190,19 @@ describe('a connection', () => {
     expect(await bobs.ask()).toMatchObject({ status: 200 });
   });
 
+  test('of somebody else is not read', async () => {
+    const [bobs, stranger] = [client(bob), client(alice)];
+    await bobs.sync();
+    const server = await story.restart();
+    stranger.moveTo(server);
+    expect(await stranger.ask()).toMatchObject({ status: 200 });
+    stranger.pos = bobs.pos?.replace(/^p1[.][^.]+/, 'p1.zzzzzz');
+    const ofNobody = await cost(async () => expect(await stranger.ask()).toMatchObject(UNKNOWN_POS));
+    stranger.pos = bobs.pos;
+    const ofBob = await cost(async () => expect(await stranger.ask()).toMatchObject(UNKNOWN_POS));
+    expect(ofBob).toEqual({ ...ofNobody, rows: ofNobody.rows + 1 });
+  });
+
   test('ends when another one of its name begins, and others go on', async () => {
     const [first, other] = [client(bob), client(bob, { conn_id: 'other' })];
     await first.sync();

@@ -97,7 +97,7 @@ export class Connections {
     if (request.pos === undefined) return this.#begin(request);
     const { stream, databaseTag } = this.#storage;
     const pos = parseSlidingPos(request.pos, { databaseTag, current: stream.current() });
-    const connection = pos && (this.#kept.get(pos.connectionNid) ?? (await this.#load(pos.connectionNid)));
+    const connection = pos && (this.#kept.get(pos.connectionNid) ?? (await this.#load(pos.connectionNid, request)));
     if (pos === undefined || connection === undefined || !isOf(connection, request)) throw unknownPos();
     const version = confirm(connection, pos.version);
     const { state } = connection.confirmed;
@@ -208,9 +208,10 @@ export class Connections {
     transaction.run(insertVersion, { connectionNid, version, json: formatStateChange(pending.change) });
   }
 
-  async #load(nid: number): Promise<Connection | undefined> {
+  /** Of a connection that is somebody else's no more is read than that. */
+  async #load(nid: number, request: ConnectionKey): Promise<Connection | undefined> {
     const [row] = await this.#storage.read(selectConnection, { connectionNid: nid });
-    if (row === undefined) return undefined;
+    if (row === undefined || !isOf(keyOf(row), request)) return undefined;
     const versions = await this.#storage.read(selectVersions, { connectionNid: nid });
     const last = versions.pop();
     // Another request may have read it meanwhile.
@@ -242,9 +243,7 @@ function readConnection(row: ConnectionRow, before: readonly VersionRow[], last:
   for (const { json } of before) state = applyChange(state, readStateChange(json));
   return {
     nid: row.connection_nid,
-    userId: row.user_id,
-    deviceId: row.device_id,
-    connId: row.conn_id,
+    ...keyOf(row),
     confirmed: { version: before.at(-1)?.version ?? 0, state },
     pending: { version: last.version, change: readStateChange(last.json) },
     lastVersion: last.version,
@@ -254,6 +253,10 @@ function readConnection(row: ConnectionRow, before: readonly VersionRow[], last:
     lists: undefined,
     given: undefined,
   };
+}
+
+function keyOf({ user_id: userId, device_id: deviceId, conn_id: connId }: ConnectionRow): ConnectionKey {
+  return { userId, deviceId, connId };
 }
 
 function isOf(connection: ConnectionKey, { userId, deviceId, connId }: ConnectionKey): boolean {
