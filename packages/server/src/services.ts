@@ -182,6 +182,7 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
     takesGuests: config.registration.guests,
     accounts: {
       isGuest: async (userId) => (await accounts.users.find(parseUserId(userId)))?.isGuest === true,
+      hasEnded: async (userId) => (await accounts.users.find(parseUserId(userId)))?.isDeactivated === true,
       blocksInvites: (userId) => accounts.accountData.blocksInvites(userId),
     },
     receiving: {

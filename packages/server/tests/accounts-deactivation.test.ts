@@ -144,6 +144,16 @@ describe('a user who is erased', () => {
   });
 });
 
+test('an account that ended while it joined a room does not stay there', async () => {
+  const roomId = await makeRoom();
+  const { userId } = await server.createUser('hasty');
+  await end('hasty', false, []);
+  const joining = server.server.services.rooms.membershipChanges.join({ roomId, userId });
+  await expect(joining).rejects.toMatchObject({ errcode: 'M_USER_DEACTIVATED' });
+  const path = `${V3}/rooms/${roomId}/state/m.room.member/${userId}`;
+  expect(await server.ok('GET', path, { token: host.accessToken })).toMatchObject({ membership: 'leave' });
+});
+
 test('erasure holds after a restart, and rooms that were not left yet are left then', async () => {
   const storage = await openTestStorage();
   const first = await createTestServer({ storage });

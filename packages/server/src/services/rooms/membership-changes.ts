@@ -86,9 +86,18 @@ export class MembershipChanges {
 
   /**
    * Joining again changes nothing. Where nobody of this server is in the room, other servers are asked. Throws
-   * M_NOT_FOUND where no server knows the room, M_FORBIDDEN where it is closed.
+   * M_NOT_FOUND where no server knows the room, M_FORBIDDEN where it is closed, M_USER_DEACTIVATED where the account
+   * ended meanwhile: other servers take their time, and its rooms were left without this one.
    */
-  async join({ roomId, userId, reason, servers = [] }: EntryRequest): Promise<void> {
+  async join(request: EntryRequest): Promise<void> {
+    await this.#join(request);
+    const { roomId, userId } = request;
+    if (!(await this.#parts.accounts.hasEnded(userId))) return;
+    await this.leave({ roomId, userId });
+    throw new MatrixError('M_USER_DEACTIVATED', 'This account was deactivated.');
+  }
+
+  async #join({ roomId, userId, reason, servers = [] }: EntryRequest): Promise<void> {
     const content = memberContent('join', { profile: await this.#parts.profileOf(userId), reason });
     const isGuest = await this.#parts.accounts.isGuest(userId);
     for (let attempt = 1; attempt <= MAX_JOIN_ATTEMPTS; attempt++) {
