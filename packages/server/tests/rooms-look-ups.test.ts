@@ -55,6 +55,21 @@ describe('timestamp_to_event', () => {
     expect(await find(roomId, 'dir=f')).toEqual([400, 'M_MISSING_PARAM']);
   });
 
+  test('passes over what the user may not see, or does not want to', async () => {
+    const roomId = await here.createRoom(alice);
+    await here.join(roomId, bob);
+    world.advance(60_000);
+    const wanted = await say(roomId, 'wanted');
+    const wantedTs = world.clock.nowMs();
+    world.advance(60_000);
+    await say(roomId, 'unwanted', bob);
+    const path = `v3/user/${encodeURIComponent(alice.userId)}/account_data/m.ignored_user_list`;
+    await here.ask('PUT', path, alice, { ignored_users: { [bob.userId]: {} } });
+    const answer = await find(roomId, `ts=${world.clock.nowMs() + 1}&dir=b`);
+    await here.ask('PUT', path, alice, { ignored_users: {} });
+    expect(answer).toEqual([200, { event_id: wanted, origin_server_ts: wantedTs }]);
+  });
+
   test('fetches what is older than what is here', async () => {
     const there = lookUpStory(federation.server('there.test'));
     const far = await federation.server('there.test').createUser('far');

@@ -1,6 +1,6 @@
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Storage } from '../../storage/storage.ts';
-import { eventByTime, type TimedEvent } from '../rooms/event-by-time.ts';
+import { eventsByTime, type TimedEvent } from '../rooms/events-by-time.ts';
 import type { OlderHistory } from '../rooms/older-history.ts';
 import type { RoomDoor } from '../rooms/room-access.ts';
 import { placeOf } from '../rooms/room-event.ts';
@@ -24,9 +24,10 @@ export interface EventAtTimeQuery {
 }
 
 /**
- * The event of a room closest to a time. Where the time may lie before what is here, older history is fetched first, a
- * few pages at most. Throws M_FORBIDDEN for a room that the user may not look into, M_NOT_FOUND where there is no such
- * event, or the user may not see it. Specification: client-server API, `GET /rooms/{roomId}/timestamp_to_event`.
+ * The event of a room closest to a time, of those that the user may see. Where the time may lie before what is here,
+ * older history is fetched first, a few pages at most. Throws M_FORBIDDEN for a room that the user may not look into,
+ * M_NOT_FOUND where there is no such event, or the user may see none.
+ * Specification: client-server API, `GET /rooms/{roomId}/timestamp_to_event`.
  */
 export async function eventAtTime(
   { storage, door, history, older }: EventAtTimeParts,
@@ -34,8 +35,13 @@ export async function eventAtTime(
 ): Promise<TimedEvent> {
   const { room, joined } = await door.enter(roomId, userId);
   for (let pages = 0; ; pages++) {
-    const found = await eventByTime(storage, room, { ts, direction });
-    const seen = found && (await history.event(roomId, found.eventId, userId));
+    const times = await eventsByTime(storage, room, { ts, direction });
+    const seen = await history.firstSeen(
+      room,
+      times.map(({ eventId }) => eventId),
+      userId,
+    );
+    const found = times.find(({ eventId }) => eventId === seen?.pdu.eventId);
     const after = seen === undefined ? Number.MIN_SAFE_INTEGER : placeOf(seen).roomIndex - 1;
     // Something closer may be missing right before what was found; backwards that is further off, unless nothing was.
     const mayBeOlder = direction === 'f' || found === undefined;

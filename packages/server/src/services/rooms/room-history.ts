@@ -116,6 +116,16 @@ export class RoomHistory {
     return seen;
   }
 
+  /** The first of these events that the user may see. */
+  async firstSeen(room: RoomRecord, eventIds: readonly string[], userId: string): Promise<RoomEvent | undefined> {
+    const events = await this.#parts.events.byIds(eventIds);
+    const inRoom = eventIds
+      .flatMap((eventId) => events.get(eventId) ?? [])
+      .filter((event) => event.room.nid === room.nid);
+    const current = this.#parts.storage.stream.current();
+    return (await this.#shownTo(userId, inRoom)).find((event) => hasSeen(current, placeOf(event)));
+  }
+
   /** Specification: `GET /events/{eventId}`. Throws M_NOT_FOUND for what may not be seen, too. */
   async eventAnywhere(eventId: string, userId: string): Promise<RoomEvent> {
     const event = (await this.#parts.events.byIds([eventId])).get(eventId);

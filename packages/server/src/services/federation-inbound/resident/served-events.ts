@@ -1,8 +1,8 @@
 import { encodeCanonicalJson } from '@limpet/protocol/canonical-json';
 import { redactJson } from '@limpet/protocol/redaction';
 import type { Storage } from '../../../storage/storage.ts';
-import { eventByTime, type TimedEvent } from '../../rooms/event-by-time.ts';
 import type { EventStore } from '../../rooms/event-store.ts';
+import { eventsByTime, type TimedEvent } from '../../rooms/events-by-time.ts';
 import type { RoomEvent, RoomRecord } from '../../rooms/room-event.ts';
 import type { RoomStateReader } from '../../rooms/room-state.ts';
 import type { ServerSight, ServerStanding } from '../../rooms/server-sight.ts';
@@ -78,7 +78,7 @@ export class ServedEvents {
   ): Promise<TimedEvent> {
     const { room, standing } = await this.#parts.gate.enter(roomId, serverName);
     if (!standing.isIn) throw notInRoom(serverName);
-    const found = await eventByTime(this.#parts.storage, room, wanted);
+    const [found] = await eventsByTime(this.#parts.storage, room, wanted);
     if (found === undefined) throw unknownEvent('of that time');
     return found;
   }

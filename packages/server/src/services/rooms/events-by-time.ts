@@ -11,6 +11,8 @@ import type { RoomRecord } from './room-event.ts';
 const EVENTS_PER_STEP = 9;
 /** Events before and after the place found among which the closest one is looked for. */
 const EVENTS_AROUND = 500;
+/** Of these, how many are given: who asks may not be allowed to see the closest. */
+const MAX_GIVEN = 100;
 
 export interface TimedEvent {
   readonly eventId: string;
@@ -18,20 +20,20 @@ export interface TimedEvent {
 }
 
 /**
- * The event of a room closest to a time, at or after it (`f`) or at or before it (`b`).
+ * The events of a room closest to a time, at or after it (`f`) or at or before it (`b`), the closest first.
  *
  * Timelines are nearly in the order of their timestamps, so the place is found by halving and the event among those
  * around it. That takes some twenty small reads in the largest of rooms; an index by time would have to be written with
  * every event, for a question that is hardly asked.
  */
-export async function eventByTime(
+export async function eventsByTime(
   storage: Storage,
   room: RoomRecord,
   { ts, direction }: { readonly ts: number; readonly direction: 'f' | 'b' },
-): Promise<TimedEvent | undefined> {
+): Promise<TimedEvent[]> {
   const roomNid = room.nid;
   const [bounds] = await storage.read(selectTimelineBounds, { roomNid });
-  if (bounds?.first_index === undefined || bounds.first_index === null || bounds.last_index === null) return undefined;
+  if (bounds?.first_index === undefined || bounds.first_index === null || bounds.last_index === null) return [];
   let low = bounds.first_index;
   let high = bounds.last_index + 1;
   while (low < high) {
@@ -54,12 +56,8 @@ function medianOf(times: readonly EventTimeRow[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.POSITIVE_INFINITY;
 }
 
-function closest(rows: readonly EventTimeRow[], ts: number, direction: 'f' | 'b'): TimedEvent | undefined {
+function closest(rows: readonly EventTimeRow[], ts: number, direction: 'f' | 'b'): TimedEvent[] {
   const distance = (row: EventTimeRow) => (direction === 'f' ? row.origin_server_ts - ts : ts - row.origin_server_ts);
-  const candidates = rows.filter((row) => distance(row) >= 0);
-  const best = candidates.reduce<EventTimeRow | undefined>(
-    (found, row) => (found === undefined || distance(row) < distance(found) ? row : found),
-    undefined,
-  );
-  return best === undefined ? undefined : { eventId: best.event_id, originServerTs: best.origin_server_ts };
+  const candidates = rows.filter((row) => distance(row) >= 0).sort((left, right) => distance(left) - distance(right));
+  return candidates.slice(0, MAX_GIVEN).map((row) => ({ eventId: row.event_id, originServerTs: row.origin_server_ts }));
 }

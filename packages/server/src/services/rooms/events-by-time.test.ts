@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
 import { insertEvent } from '../../storage/queries/event-graph.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { eventByTime } from './event-by-time.ts';
+import { eventsByTime } from './events-by-time.ts';
 
 let storage: Storage;
 
@@ -29,7 +29,8 @@ async function keep(events: readonly { readonly index: number; readonly ts: numb
   });
 }
 
-const find = async (ts: number, direction: 'f' | 'b') => (await eventByTime(storage, ROOM, { ts, direction }))?.eventId;
+const find = async (ts: number, direction: 'f' | 'b') =>
+  (await eventsByTime(storage, ROOM, { ts, direction }))[0]?.eventId;
 
 test('an empty room has no event of any time', async () => {
   expect(await find(1, 'f')).toBeUndefined();
