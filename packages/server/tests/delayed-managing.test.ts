@@ -1,10 +1,13 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { defineStatement } from '../src/storage/statement.ts';
 import { DelayedStory, STABLE, UNSTABLE } from './support/delayed-story.ts';
 import type { TestResponse } from './support/test-server.ts';
 
 /** What owners do with delayed events. Specification: MSC4140, "Managing scheduled delayed events"; MSC4486. */
+
+const endAccount = defineStatement<{ userId: string }>('update users set is_deactivated = 1 where user_id = :userId');
 
 let delayed: DelayedStory;
 let alice: Session;
@@ -311,5 +314,15 @@ describe('accounts and devices', () => {
     await delayed.ask(frank, 'POST', `${V3}/account/deactivate`, { auth });
     await delayed.pass(5_000);
     expect(await delayed.bodies(alice, room)).toEqual([]);
+  });
+
+  test('nor is one sent that the server had not forgotten yet when it died', async () => {
+    const grace = await delayed.story.user('grace');
+    await delayed.story.join(grace, roomId);
+    await delayed.byQuery(grace, roomId, 5_000, { body: 'left over' });
+    const { storage } = delayed.story.server;
+    await storage.write((transaction) => transaction.run(endAccount, { userId: grace.userId }));
+    await delayed.pass(5_000);
+    expect(await count('left over')).toBe(0);
   });
 });

@@ -12,7 +12,10 @@ test('G5: what one user sends to where nobody answers does not hold up the event
   };
   const runner = new DelayedEventRunner({
     platform: platform as never,
-    records: { contentOf: async () => ({ ...content, is_locked: 0, is_suspended: 0 }), async *scheduled() {} } as never,
+    records: {
+      contentOf: async () => ({ ...content, is_deactivated: 0, is_locked: 0, is_suspended: 0 }),
+      async *scheduled() {},
+    } as never,
     sending: { sendEvent } as never,
     events: {} as never,
     pace: { burst: 1_000, perSecond: 1_000 },

@@ -55,7 +55,9 @@ export class DelayedEventSender {
 }
 
 /** What a user may not send now is not sent for him either, whoever scheduled it when. */
-function checkStanding(user: { is_locked: number; is_suspended: number }): void {
+function checkStanding(user: { is_deactivated: number; is_locked: number; is_suspended: number }): void {
+  // It was scheduled as the account ended, or the server died before it had forgotten it.
+  if (user.is_deactivated === 1) throw new MatrixError('M_USER_DEACTIVATED', 'The account had ended when it was due.');
   if (user.is_locked === 1) throw accountLocked();
   if (user.is_suspended === 1) throw new MatrixError('M_USER_SUSPENDED', 'The account was suspended when it was due.');
 }

@@ -79,9 +79,9 @@ export const selectScheduledEvent = defineStatement<{ delayId: string }, Schedul
 /** With how its user stands. */
 export const selectDelayedContent = defineStatement<
   { delayedNid: number },
-  DelayedContentRow & { is_locked: number; is_suspended: number }
+  DelayedContentRow & { is_deactivated: number; is_locked: number; is_suspended: number }
 >(
-  `select ${CONTENT_COLUMNS}, users.is_locked, users.is_suspended
+  `select ${CONTENT_COLUMNS}, users.is_deactivated, users.is_locked, users.is_suspended
    from delayed_events join users on users.user_id = delayed_events.user_id where delayed_nid = :delayedNid`,
 );
 
