@@ -29,6 +29,8 @@ export interface RoomProgress {
 export const MAX_NAMED_ROOMS = 20_000;
 /** Most events of one room that are remembered as delivered before their turn; one more is given twice. */
 export const MAX_DELIVERED_IN_ROOM = 1_000;
+/** The same for all rooms together: what a token that is taken back has room for. */
+const MAX_DELIVERED = 20_000;
 
 const NOTHING_GIVEN: RoomProgress = { mark: 0, delivered: [] };
 
@@ -66,9 +68,13 @@ export function progressAfter(progress: StickyProgress, given: GivenSticky): Sti
   const { reached, seenUpTo } = given;
   const mark = Math.max(progress.mark, reached);
   const rooms = new Map<number, RoomProgress>();
+  let most = MAX_DELIVERED;
   for (const room of given.rooms) {
     const known = progressIn(progress, room);
-    const next = room.isCovered ? advance(known, reached, given.inTimelines.get(room.nid) ?? []) : known;
+    const inTimeline = given.inTimelines.get(room.nid) ?? [];
+    const moved = room.isCovered ? advance(known, reached, inTimeline) : known;
+    const next = { ...moved, delivered: moved.delivered.slice(0, most) };
+    most -= next.delivered.length;
     if (next.mark === mark && next.delivered.length === 0) continue;
     if (!given.hasDueAfter(room.nid, next.mark)) continue;
     rooms.set(room.nid, next);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MAX_NAMED_ROOMS, type RoomProgress, type StickyProgress } from './sticky-progress.ts';
+import { MAX_NAMED_ROOMS, progressAfter, type RoomProgress, type StickyProgress } from './sticky-progress.ts';
 import { formatStickyToken, parseStickyToken } from './sticky-token.ts';
 
 const HERE = { databaseTag: 'abc123', current: new Map([[1, 1_000_000]]) };
@@ -21,6 +21,21 @@ test('C10: a token says where each room stands, and takes four characters for a 
   expect(new Map([...(read?.rooms ?? [])].sort(([left], [right]) => left - right))).toEqual(
     new Map([...some.rooms].sort(([left], [right]) => left - right)),
   );
+});
+
+test('C10: whatever timelines deliver ahead, a token that is given out is taken back', () => {
+  const rooms = Array.from({ length: 2_000 }, (_, index) => {
+    return { nid: 1_000_000 + index * 1_000, joinedPosition: 1, isCovered: true, isInitial: false };
+  });
+  const ahead = (nid: number) => Array.from({ length: 100 }, (_, index) => 1_000 + index * 5_000_000 + nid);
+  const given = {
+    ...{ rooms, reached: 500, seenUpTo: 900_000_000 },
+    inTimelines: new Map(rooms.map(({ nid }) => [nid, ahead(nid)])),
+    hasDueAfter: () => true,
+  };
+  const next = progressAfter({ writer: 1, seenUpTo: 400, mark: 400, rooms: new Map() }, given);
+  const text = formatStickyToken(next, HERE.databaseTag);
+  expect(parseStickyToken(text, { ...HERE, current: new Map([[1, 900_000_000]]) })?.rooms).toEqual(next.rooms);
 });
 
 test('C10: a token of a database that is no more counts as none: its client could not get rid of it', () => {
