@@ -92,6 +92,25 @@ describe('timestamp_to_event', () => {
   });
 });
 
+test('a search asks no other server for what is missing around its results', async () => {
+  const there = lookUpStory(federation.server('there.test'));
+  const far = await federation.server('there.test').createUser('far-away');
+  const roomId = await there.createRoom(far);
+  const path = `v3/rooms/${encodeURIComponent(roomId)}/send/m.room.message/1`;
+  await there.ask('PUT', path, far, { msgtype: 'm.text', body: 'long ago' });
+  await here.join(roomId, alice, 'there.test');
+  await say(roomId, 'periwinkle');
+  const asked = () =>
+    federation.requests('here.test', 'there.test').filter(({ path: to }) => to.includes('/backfill/'));
+  const before = asked().length;
+  const roomEvents = { search_term: 'periwinkle', event_context: { before_limit: 5 } };
+  const [status, answer] = await here.ask('POST', 'v3/search', alice, {
+    search_categories: { room_events: roomEvents },
+  });
+  expect([status, JSON.stringify(answer).includes('events_before')]).toEqual([200, true]);
+  expect(asked().length).toBe(before);
+});
+
 describe('reports', () => {
   const reports = async () => (await federation.server('here.test').server.admin.listReports({})).reports;
 

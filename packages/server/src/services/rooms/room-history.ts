@@ -63,6 +63,12 @@ export interface EventContext extends Surroundings {
   readonly state: readonly RoomEvent[];
 }
 
+export interface SurroundingsQuery {
+  readonly limits: { readonly before: number; readonly after: number };
+  readonly filter: HistoryFilter | undefined;
+  readonly withOlder: boolean;
+}
+
 export interface Surroundings {
   /** Newest first. */
   readonly before: readonly RoomEvent[];
@@ -141,30 +147,31 @@ export class RoomHistory {
     const capped = Math.min(limit, MAX_EVENTS_PER_PAGE);
     const limitBefore = Math.floor(capped / 2);
     const limits = { before: limitBefore, after: capped - limitBefore };
-    const surroundings = await this.surroundings(access, event, { limits, filter });
+    const surroundings = await this.surroundings(access, event, { limits, filter, withOlder: true });
     const { before, after } = surroundings;
     const last = after.at(-1) ?? event;
     const given = [...before, event, ...after];
     return { event, ...surroundings, state: await this.#stateAfter(last, given, filter) };
   }
 
-  /** What stands around an event that the user may see. */
+  /** What stands around an event that the user may see; `withOlder`: also what only other servers have. */
   async surroundings(
     access: RoomAccess,
     event: RoomEvent,
-    { limits, filter }: { limits: { before: number; after: number }; filter: HistoryFilter | undefined },
+    { limits, filter, withOlder }: SurroundingsQuery,
   ): Promise<Surroundings> {
     const index = placeOf(event).roomIndex;
     const stretch = { room: access.room, filter };
     const newest = await this.#newestIndex(access);
+    const backwards = {
+      ...stretch,
+      after: Number.MIN_SAFE_INTEGER,
+      before: index,
+      limit: Math.min(limits.before, MAX_EVENTS_PER_PAGE),
+      direction: 'backwards',
+    } as const;
     const [before, after] = await Promise.all([
-      this.#eventsBefore(access, {
-        ...stretch,
-        after: Number.MIN_SAFE_INTEGER,
-        before: index,
-        limit: Math.min(limits.before, MAX_EVENTS_PER_PAGE),
-        direction: 'backwards',
-      }),
+      withOlder ? this.#eventsBefore(access, backwards) : this.#shownPage(access, backwards),
       this.#shownPage(access, {
         ...stretch,
         after: index,

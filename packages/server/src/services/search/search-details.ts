@@ -46,7 +46,9 @@ export class SearchDetails {
     for (const { event } of hits) {
       const access = accesses.get(event.room.nid);
       if (access === undefined) continue;
-      const around = await this.#parts.history.surroundings(access, event, { limits, filter: undefined });
+      // Many results: other servers are not asked for what is missing around each.
+      const query = { limits, filter: undefined, withOlder: false };
+      const around = await this.#parts.history.surroundings(access, event, query);
       const profiles = withProfiles ? await this.#profiles([event, ...around.before, ...around.after]) : undefined;
       contexts.set(event.nid, { ...around, profiles });
     }
