@@ -10,9 +10,9 @@ import type { SendReason } from './delayed-event-state.ts';
 import type { ScheduledEvent } from './scheduled-events.ts';
 
 export interface DelayedEventSenderParts {
-  readonly records: DelayedEventRecords;
-  readonly sending: Sending;
-  readonly events: EventStore;
+  readonly records: Pick<DelayedEventRecords, 'contentOf' | 'writeSent' | 'writeSentNow'>;
+  readonly sending: Pick<Sending, 'sendEvent' | 'setState'>;
+  readonly events: Pick<EventStore, 'byIds'>;
   readonly clock: Clock;
 }
 
@@ -22,18 +22,37 @@ export interface DelayedEventSenderParts {
  */
 export class DelayedEventSender {
   readonly #parts: DelayedEventSenderParts;
+  /** Kept when the one before has gone to its room, or will not. */
+  #gone: Promise<void> = Promise.resolve();
 
   constructor(parts: DelayedEventSenderParts) {
     this.#parts = parts;
   }
 
-  /** Throws as `Sending` does, and what `isAlreadyFinalised` tells. */
-  async send({ nid, delayId, userId }: ScheduledEvent, reason: SendReason): Promise<void> {
+  /**
+   * What is given here first goes to its room first, however long it takes to read. Throws as `Sending` does, and what
+   * `isAlreadyFinalised` tells.
+   */
+  async send(scheduled: ScheduledEvent, reason: SendReason): Promise<void> {
+    const before = this.#gone;
+    const { promise, resolve: goneOn } = Promise.withResolvers<void>();
+    this.#gone = promise;
+    try {
+      const [row] = await Promise.all([this.#parts.records.contentOf(scheduled.nid), before]);
+      // Its user's account has ended meanwhile.
+      if (row === undefined) return;
+      checkStanding(row);
+      const sent = this.#sendRow(row, scheduled, reason);
+      goneOn();
+      await sent;
+    } finally {
+      // One that cannot be read lets nobody past those before it.
+      before.then(goneOn);
+    }
+  }
+
+  async #sendRow(row: DelayedContent, { nid, delayId, userId }: ScheduledEvent, reason: SendReason): Promise<void> {
     const { records, sending, events, clock } = this.#parts;
-    const row = await records.contentOf(nid);
-    // Its user's account has ended meanwhile.
-    if (row === undefined) return;
-    checkStanding(row);
     const { room_id: roomId, type, state_key: stateKey } = row;
     let isRecorded = false;
     const endingOf = (eventId: string) =>
@@ -53,6 +72,8 @@ export class DelayedEventSender {
     await records.writeSentNow(endingOf(eventId), { delayId, eventNid });
   }
 }
+
+type DelayedContent = NonNullable<Awaited<ReturnType<DelayedEventRecords['contentOf']>>>;
 
 /** What a user may not send now is not sent for him either, whoever scheduled it when. */
 function checkStanding(user: { is_deactivated: number; is_locked: number; is_suspended: number }): void {
