@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import exitHook from 'async-exit-hook';
 import type { TestProject } from 'vitest/node';
 import { openPostgresStorage } from '../src/storage/postgres/open-postgres-storage.ts';
-import { createDatabase, MIGRATED_DATABASE } from './support/create-database.ts';
+import { createDatabase, KEEP_PRISTINE, MIGRATED_DATABASE, runSql } from './support/create-database.ts';
 import { seededRandom } from './support/seeded-random.ts';
 import { silentLog } from './support/silent-log.ts';
 
@@ -89,6 +89,7 @@ async function migrate(url: string): Promise<void> {
   const options = { random: seededRandom(1), log: silentLog, synchronous: 'off' } as const;
   const storage = await openPostgresStorage({ ...options, url: `${url}/${MIGRATED_DATABASE}` });
   await storage.close();
+  await runSql(`${url}/${MIGRATED_DATABASE}`, KEEP_PRISTINE);
 }
 
 /**

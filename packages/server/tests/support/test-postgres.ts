@@ -1,16 +1,24 @@
 import { inject } from 'vitest';
-import { createDatabase, MIGRATED_DATABASE } from './create-database.ts';
+import { createDatabase, MIGRATED_DATABASE, RESET, runSql } from './create-database.ts';
 
 let databases = 0;
+/** Migrated databases of this test file that nobody uses, as good as new. */
+const idle: string[] = [];
 
 /** The URL of a new, empty database on the PostgreSQL of this run, which is started if it is not. */
 export async function createPostgresDatabase(): Promise<string> {
   return copyOf('template0', await serverUrl(''));
 }
 
-/** The same, with the schema of today. */
-export async function createMigratedDatabase(): Promise<string> {
-  return copyOf(MIGRATED_DATABASE, await serverUrl('migrated'));
+/** One with the schema of today and nothing in it; `giveBack` it once nobody is connected to it any more. */
+export async function takeMigratedDatabase(): Promise<string> {
+  return idle.pop() ?? copyOf(MIGRATED_DATABASE, await serverUrl('migrated'));
+}
+
+/** Emptying one takes a tenth of the time that making one takes. */
+export async function giveBack(url: string): Promise<void> {
+  await runSql(url, RESET);
+  idle.push(url);
 }
 
 async function serverUrl(path: string): Promise<string> {

@@ -4,7 +4,7 @@ import type { Storage } from '../../src/storage/storage.ts';
 import type { Dialect } from '../../src/storage/storage-adapter.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
-import { createMigratedDatabase } from './test-postgres.ts';
+import { giveBack, takeMigratedDatabase } from './test-postgres.ts';
 
 /**
  * A fresh, migrated database of its own; close it when the test is over. It is SQLite in memory, unless PostgreSQL is
@@ -13,7 +13,15 @@ import { createMigratedDatabase } from './test-postgres.ts';
 export async function openTestStorage(dialect: Dialect = defaultDialect()): Promise<Storage> {
   const options = { random: seededRandom(1), log: silentLog, synchronous: 'off' } as const;
   if (dialect === 'sqlite') return openSqliteStorage({ ...options, path: ':memory:' });
-  return openPostgresStorage({ ...options, url: await createMigratedDatabase() });
+  const url = await takeMigratedDatabase();
+  const storage = await openPostgresStorage({ ...options, url });
+  const close = storage.close.bind(storage);
+  let closed: Promise<void> | undefined;
+  storage.close = () => {
+    closed ??= close().then(() => giveBack(url));
+    return closed;
+  };
+  return storage;
 }
 
 function defaultDialect(): Dialect {
