@@ -16,7 +16,7 @@ test('takes each character of a writing without spaces', () => {
 
 test('finds nothing in what has no words, and no room in what a user wrote', () => {
   expect(wordsIn('"*" OR NEAR(')).toEqual(['or', 'near']);
-  expect(wordsIn('🦪 --; \u0000 \ud800')).toEqual([]);
+  expect(wordsIn('🦪 --; \u0000 \ud800 ⺀')).toEqual([]);
   expect(wordsIn(`${roomWord(5)} x`)).toEqual(['x']);
 });
 

@@ -4,8 +4,9 @@ const MAX_WORD_LENGTH = 64;
 const MAX_TEXT_LENGTH = 20_000;
 /** Marks on letters that do not make other words of them: `é` is found as `e`. */
 const DIACRITICS = /[\u0300-\u036f]/g;
-/** Writing without spaces between words: each character is a word. */
-const UNSPACED = String.raw`[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}]\p{M}*`;
+/** Writing without spaces between words: each letter or digit is a word. These scripts have symbols, too. */
+const SCRIPTS = String.raw`[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}]`;
+const UNSPACED = String.raw`(?=[\p{L}\p{N}])${SCRIPTS}\p{M}*`;
 const WORD = new RegExp(`${UNSPACED}|(?:(?!${UNSPACED})[\\p{L}\\p{N}\\p{M}])+`, 'gu');
 /** What stands for a room in the index: no word of a text may look like it. */
 const ROOM_WORD = /^zqroom\d+$/;
