@@ -74,6 +74,8 @@ interface Said {
   readonly roomIndex: number;
   readonly threadId: string;
   readonly outcomes: ReadonlyMap<string, PushOutcome>;
+  /** No thread begins there. */
+  readonly isRelated: boolean;
   isRedacted: boolean;
 }
 
@@ -81,6 +83,8 @@ interface Said {
 class Model {
   readonly world: TestUnread;
   readonly said: Said[] = [];
+  /** Nobody may send the same one twice. */
+  reactions = 0;
   readonly joinedAt = new Map<string, number>();
   readonly ignored = new Map<string, string>();
   readonly read = new Map<string, Map<string, number>>();
@@ -157,8 +161,12 @@ class Model {
     const target = this.said[to];
     if (!this.joinedAt.has(sender) || target === undefined || target.isRedacted) return;
     const isReaction = kind === 'react';
+    if (!isReaction && target.isRelated) return;
     const relation = { rel_type: isReaction ? 'm.annotation' : 'm.thread', event_id: target.eventId };
-    const content = { 'm.relates_to': isReaction ? { ...relation, key: 'x' } : relation, msgtype: 'm.notice' };
+    const content = {
+      'm.relates_to': isReaction ? { ...relation, key: `x${this.reactions++}` } : relation,
+      msgtype: 'm.notice',
+    };
     const eventId = await this.world.send(sender, content, isReaction ? 'm.reaction' : 'm.room.message');
     const thread = isReaction ? target.threadId || 'main' : target.eventId;
     this.#hasRead(sender, thread, await this.world.indexOf(eventId));
@@ -168,7 +176,8 @@ class Model {
     const sender = USERS[by] ?? ALICE;
     if (!this.joinedAt.has(sender)) return;
     const target = relation === 'none' ? undefined : this.said[to];
-    const parent = target?.isRedacted ? undefined : target;
+    const isRefused = target?.isRedacted || (relation === 'thread' && target?.isRelated);
+    const parent = isRefused ? undefined : target;
     const rel = relation === 'thread' ? 'm.thread' : 'm.reference';
     const content: JsonObject = { msgtype: 'm.text', body };
     if (parent !== undefined) content['m.relates_to'] = { rel_type: rel, event_id: parent.eventId };
@@ -177,7 +186,7 @@ class Model {
     const eventId = await (kind === 'say' ? this.world.send(sender, content) : this.world.stick(sender, content));
     const threadId = parent === undefined ? '' : relation === 'thread' ? parent.eventId : parent.threadId;
     const roomIndex = await this.world.indexOf(eventId);
-    this.said.push({ eventId, roomIndex, threadId, outcomes, isRedacted: false });
+    this.said.push({ eventId, roomIndex, threadId, outcomes, isRelated: parent !== undefined, isRedacted: false });
     if (kind === 'say') this.#hasRead(sender, threadId || 'main', roomIndex);
   }
 
