@@ -20,8 +20,7 @@ export const TRANSFERRED_TYPES = [
   'm.room.server_acl',
 ];
 
-/** Bans and links of a space that go over; what is beyond is left behind. */
-const MAX_BANS = 500;
+/** Links of a space that go over; what is beyond is left behind. */
 const MAX_SPACE_LINKS = 1_000;
 /** What level a user needs to write or invite in a room that was replaced. Specification: "Room upgrades". */
 const REPLACED_LEVEL = 50;
@@ -60,7 +59,7 @@ export function replacementEvents(old: RoomToReplace): NewEvent[] {
   const copied = [
     ...TRANSFERRED_TYPES.flatMap((type) => stateEvent(state, type, '') ?? []),
     ...old.spaceLinks.slice(0, MAX_SPACE_LINKS),
-    ...old.bans.slice(0, MAX_BANS),
+    ...old.bans,
   ];
   const events = copied.map(({ type, stateKey, content }): NewEvent => ({ sender: userId, type, stateKey, content }));
   return [join, ...events, { sender: userId, type: 'm.room.power_levels', stateKey: '', content: powerLevels(old) }];

@@ -30,6 +30,9 @@ import type { Sending } from './sending.ts';
 
 const READ_TYPES = [...TRANSFERRED_TYPES, 'm.room.create', 'm.room.power_levels', 'm.room.canonical_alias'];
 
+/** Bans that go over to the new room, each as an event of its own; older ones are left behind, and the log says so. */
+const MAX_BANS = 1_000;
+
 /** What is shown to who stays behind, where his client does not know what a replaced room is. */
 const TOMBSTONE_TEXT = 'This room has been replaced.';
 
@@ -96,7 +99,13 @@ async function readRoom(
   ]);
   const stateMap = new Map<string, Pdu>();
   for (const { pdu } of current) stateMap.set(stateMapKey(pdu.type, pdu.stateKey ?? ''), pdu);
-  const bans = await events.byNids(banned.map(({ eventNid }) => eventNid));
+  // In the order in which they came: the latest are those that matter most.
+  const kept = banned.slice(-MAX_BANS);
+  if (kept.length < banned.length) {
+    const leftBehind = banned.length - kept.length;
+    parts.platform.log.warn('A room is replaced without its oldest bans', { roomId, kept: kept.length, leftBehind });
+  }
+  const bans = await events.byNids(kept.map(({ eventNid }) => eventNid));
   const creators = request.additionalCreators.map((creator) => parseUserId(creator));
   return {
     userId,
