@@ -1,4 +1,3 @@
-import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Storage } from '../../storage/storage.ts';
 import { hasSeen } from '../../storage/stream.ts';
 import type { AccountDataReader } from '../accounts/account-data-reader.ts';
@@ -11,6 +10,7 @@ import type { OlderHistory } from './older-history.ts';
 import type { RoomAccess } from './room-access.ts';
 import { placeOf, type RoomEvent, type RoomRecord } from './room-event.ts';
 import type { RoomStateReader } from './room-state.ts';
+import { seenEvent } from './seen-event.ts';
 import type { TimelineQuery, TimelineReader } from './timeline.ts';
 import { gapsIn, type TimelineGap } from './timeline-gap.ts';
 
@@ -114,12 +114,7 @@ export class RoomHistory {
 
   /** Specification: `GET /rooms/{roomId}/event/{eventId}`. Throws M_NOT_FOUND for what may not be seen, too. */
   async event(roomId: string, eventId: string, userId: string): Promise<RoomEvent> {
-    const event = (await this.#parts.events.byIds([eventId])).get(eventId);
-    const [seen] = event?.room.roomId === roomId ? await this.#shownTo(userId, [event]) : [];
-    if (seen === undefined || !hasSeen(this.#parts.storage.stream.current(), placeOf(seen))) {
-      throw new MatrixError('M_NOT_FOUND', 'There is no such event in this room, or you may not see it.');
-    }
-    return seen;
+    return seenEvent(this.#parts, { roomId, eventId }, (event) => this.#shownTo(userId, [event]));
   }
 
   /** The first of these events that the user may see. */

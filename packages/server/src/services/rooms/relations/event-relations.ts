@@ -1,14 +1,13 @@
-import { MatrixError } from '@limpet/protocol/matrix-error';
 import { redactPdu } from '@limpet/protocol/redaction';
 import { selectParentsAmongChildren, selectThreads, type ThreadRow } from '../../../storage/queries/relation-pages.ts';
 import { selectThreadsUpTo } from '../../../storage/queries/relations.ts';
 import type { Storage } from '../../../storage/storage.ts';
-import { hasSeen } from '../../../storage/stream.ts';
 import type { AccountDataReader } from '../../accounts/account-data-reader.ts';
 import type { EventSight } from '../event-sight.ts';
 import type { EventStore } from '../event-store.ts';
 import type { RoomAccess } from '../room-access.ts';
 import { placeOf, type RoomEvent } from '../room-event.ts';
+import { seenEvent } from '../seen-event.ts';
 import type { TimelineReader } from '../timeline.ts';
 import { type ChildrenRange, readChildren } from './read-children.ts';
 
@@ -70,13 +69,8 @@ export class EventRelations {
    * what is not there or may not be seen.
    */
   async parent(roomId: string, eventId: string, userId: string): Promise<RoomEvent> {
-    const { events, sight, storage } = this.#parts;
-    const event = (await events.byIds([eventId])).get(eventId);
-    const [seen] = event?.room.roomId === roomId ? await sight.visibleTo(userId, event.room, [event]) : [];
-    if (seen === undefined || !hasSeen(storage.stream.current(), placeOf(seen))) {
-      throw new MatrixError('M_NOT_FOUND', 'There is no such event in this room, or you may not see it.');
-    }
-    return seen;
+    const { sight } = this.#parts;
+    return seenEvent(this.#parts, { roomId, eventId }, (event) => sight.visibleTo(userId, event.room, [event]));
   }
 
   async children(parent: RoomEvent, userId: string, query: ChildrenQuery): Promise<RelationsPage> {
