@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { OutboundFailure, type OutboundRequest, type OutboundResponse } from '../src/platform/outbound-http.ts';
+import { selectUrlPreview } from '../src/storage/queries/url-previews.ts';
+import { holdAnswer } from './support/hold-answer.ts';
 import { createManualWorld } from './support/manual-world.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
 
@@ -154,6 +156,17 @@ describe('what was found', () => {
     expect(await preview('https://nothing.example/')).toMatchObject({ status: 404 });
     world.advance(300_000);
     expect((await preview('https://nothing.example/')).body['og:title']).toBe('There');
+  });
+
+  test('is not asked for again by who looked just before it was kept', async () => {
+    page('https://late.example/', '<title>Once</title>');
+    const { reached, release } = holdAnswer(server.storage, selectUrlPreview);
+    const late = preview('https://late.example/');
+    await reached;
+    expect((await preview('https://late.example/')).body['og:title']).toBe('Once');
+    release();
+    expect((await late).body['og:title']).toBe('Once');
+    expect(asked.length).toBe(1);
   });
 });
 

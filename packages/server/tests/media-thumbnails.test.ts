@@ -2,6 +2,8 @@ import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { selectThumbnail } from '../src/storage/queries/media-thumbnails.ts';
+import { holdAnswer } from './support/hold-answer.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
 
 const THUMBNAIL = '/_matrix/client/v1/media/thumbnail';
@@ -110,6 +112,17 @@ test('a thumbnail is made once for all who ask, and then kept', async () => {
   expect(new Set(answers.map(({ headers }) => headers.etag)).size).toBe(1);
   const blobs = server.blobStore as unknown as { blobs: ReadonlyMap<string, unknown> };
   expect(blobs.blobs.size).toBe(2);
+});
+
+test('who looked just before a thumbnail was kept gets it as well', async () => {
+  const address = await upload(photo);
+  const { reached, release } = holdAnswer(server.storage, selectThumbnail);
+  const late = thumbnail(address, 'width=96&height=96&method=crop');
+  await reached;
+  const { status, headers } = await thumbnail(address, 'width=96&height=96&method=crop');
+  expect(status).toBe(200);
+  release();
+  expect(await late).toMatchObject({ status: 200, headers: { etag: headers.etag } });
 });
 
 describe('pictures that move', () => {

@@ -57,11 +57,19 @@ export class Thumbnails {
   async of(media: StoredMedia, wish: ThumbnailSize & { readonly isAnimated: boolean }): Promise<Thumbnail> {
     const { serverName, mediaId } = media;
     const key = { serverName, mediaId, ...thumbnailSize(wish), isAnimated: Number(wish.isAnimated) };
-    const [kept] = await this.#parts.storage.read(selectThumbnail, key);
-    if (kept !== undefined) return thumbnailOf(media, kept);
+    const kept = await this.#kept(media, key);
+    if (kept !== undefined) return kept;
     const refusal = this.#refused.get(media.blob);
     if (refusal !== undefined) throw refusal;
-    return this.#making.run(Object.values(key).join(' '), () => this.#limit.run(() => this.#make(media, key), tooMany));
+    return this.#making.run(Object.values(key).join(' '), () =>
+      // It may have been made since this one looked.
+      this.#limit.run(async () => (await this.#kept(media, key)) ?? this.#make(media, key), tooMany),
+    );
+  }
+
+  async #kept(media: StoredMedia, key: ThumbnailKey): Promise<Thumbnail | undefined> {
+    const [row] = await this.#parts.storage.read(selectThumbnail, key);
+    return row && thumbnailOf(media, row);
   }
 
   async #make(media: StoredMedia, key: ThumbnailKey & ThumbnailSize): Promise<Thumbnail> {

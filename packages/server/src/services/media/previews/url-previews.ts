@@ -41,7 +41,7 @@ export interface UrlPreviewsParts extends PreviewPictureParts {
  */
 export class UrlPreviews {
   readonly #parts: UrlPreviewsParts;
-  readonly #flights = new SingleFlight<string>();
+  readonly #flights = new SingleFlight<string | null>();
   readonly #limit = new WorkLimit(MAX_AT_ONCE, MAX_WAITING);
   readonly #sweeper: RowSweeper;
 
@@ -69,23 +69,35 @@ export class UrlPreviews {
    * had.
    */
   async of(text: string, beforeFetch: () => void): Promise<string> {
-    const { isEnabled, storage, platform } = this.#parts;
-    if (!isEnabled) throw new MatrixError('M_FORBIDDEN', 'This server makes no previews of URLs.');
+    if (!this.#parts.isEnabled) throw new MatrixError('M_FORBIDDEN', 'This server makes no previews of URLs.');
     const url = previewUrl(text);
-    const [kept] = await storage.read(selectUrlPreview, { urlHash: urlHash(url), nowMs: platform.clock.nowMs() });
+    const kept = await this.#kept(url);
     if (kept !== undefined) return foundIn(kept.json);
     beforeFetch();
-    return this.#flights.run(url, () => this.#limit.run(() => this.#make(url), tooMany));
+    const json = await this.#flights.run(url, () =>
+      this.#limit.run(async () => {
+        // It may have been made since this one looked.
+        const made = await this.#kept(url);
+        return made === undefined ? this.#make(url) : made.json;
+      }, tooMany),
+    );
+    return foundIn(json);
   }
 
-  async #make(url: string): Promise<string> {
+  async #kept(url: string): Promise<{ readonly json: string | null } | undefined> {
+    const { storage, platform } = this.#parts;
+    const [row] = await storage.read(selectUrlPreview, { urlHash: urlHash(url), nowMs: platform.clock.nowMs() });
+    return row;
+  }
+
+  async #make(url: string): Promise<string | null> {
     const { storage, platform } = this.#parts;
     const json = await this.#tryToMake(url);
     const fetchedTs = platform.clock.nowMs();
     const expiresTs = fetchedTs + (json === null ? FAILURE_LIFETIME_MS : LIFETIME_MS);
     const row = { urlHash: urlHash(url), json, fetchedTs, expiresTs };
     await storage.write((transaction) => transaction.run(upsertUrlPreview, row));
-    return foundIn(json);
+    return json;
   }
 
   /** Null where the page could not be had: it is not asked again for a while. */
