@@ -2,7 +2,9 @@ import type { JsonObject } from '@limpet/protocol/json';
 import { ROOM_VERSION_IDS } from '@limpet/protocol/room-version';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { createManualWorld } from './support/manual-world.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
+import { openTestStorage } from './support/test-storage.ts';
 
 const servers: TestServer[] = [];
 
@@ -125,6 +127,33 @@ describe('createRoom', () => {
     const { server, alice } = await start();
     const [first, second] = await Promise.all([create(server, alice, {}), create(server, alice, {})]);
     expect(first).not.toBe(second);
+  });
+
+  test('one alike of the same millisecond is another room, after a restart or with the clock set back', async () => {
+    const storage = await openTestStorage();
+    const world = createManualWorld();
+    const first = await createTestServer({ storage, world });
+    const alice = await first.createUser('alice');
+    const body = { room_version: '12' };
+    const made = [await create(first, alice, body), await create(first, alice, body)];
+    await first.stop();
+    const second = await createTestServer({ storage, world });
+    made.push(await create(second, alice, body));
+    world.advance(5_000);
+    made.push(await create(second, alice, body));
+    world.stepWallClock(-5_000);
+    made.push(await create(second, alice, body));
+    expect(new Set(made).size).toBe(made.length);
+    const counts = await Promise.all(made.map(async (roomId) => (await eventsOf(second, roomId)).length));
+    expect(new Set(counts)).toEqual(new Set([6]));
+    const old = `/_matrix/client/v3/rooms/${encodeURIComponent(made[0] ?? '')}`;
+    const replaced = await second.ok('POST', `${old}/upgrade`, {
+      token: alice.accessToken,
+      body: { new_version: '12' },
+    });
+    expect(made).not.toContain(replaced.replacement_room);
+    await second.stop();
+    await storage.close();
   });
 
   test.each<[string, JsonObject, string]>([

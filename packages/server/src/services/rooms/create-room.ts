@@ -49,16 +49,14 @@ export async function createRoom(request: CreateRoomRequest, parts: RoomCreation
   const plan = await planRoom(request, parts);
   const events = eventsAfterCreate(plan);
   try {
-    const create = makeCreateEvent(plan, parts);
     const { version, alias } = plan;
     const { creator, isListed } = request;
-    const { roomId } = create.pdu;
-    await parts.writer.create({
-      create,
+    const { roomId } = await parts.writer.create({
+      makeCreate: () => makeCreateEvent(plan, parts),
       version,
       isListed,
       events,
-      alongside: (transaction) => {
+      alongside: (transaction, roomId) => {
         if (alias !== undefined) parts.aliases.write(transaction, { alias, roomId, creator });
       },
     });

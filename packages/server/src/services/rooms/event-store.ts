@@ -57,6 +57,12 @@ export class EventStore {
     this.#roomNids.set(room.roomId, room.nid);
   }
 
+  /** It could not be written. */
+  forgetRoom(room: RoomRecord): void {
+    this.#rooms.delete(room.nid);
+    if (this.#roomNids.get(room.roomId) === room.nid) this.#roomNids.delete(room.roomId);
+  }
+
   /** The room of this ID, if we know it. */
   async room(roomId: string): Promise<RoomRecord | undefined> {
     const nid = this.#roomNids.get(roomId);

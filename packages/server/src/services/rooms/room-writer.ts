@@ -14,15 +14,18 @@ const MAX_ROOMS = 2_000;
 const MAX_DECISIONS = 3;
 /** Events that bring ends of the graph together before one request, each up to MAX_PREV_EVENTS of them. */
 const MAX_MERGES = 50;
+/** How often a create event is made before one is found whose room is not there yet. */
+const MAX_CREATE_EVENTS = 100;
 
 /** A room that is about to be: everything it begins with, the create event first. */
 export interface RoomToCreate {
-  readonly create: MadeEvent;
+  /** Asked again where a room of this ID is there already: then another event has to come of it. */
+  readonly makeCreate: () => MadeEvent;
   readonly version: RoomRecord['version'];
   readonly isListed: boolean;
   readonly events: readonly NewEvent[];
   /** Further rows of the same batch. */
-  readonly alongside: (transaction: WriteTransaction) => void;
+  readonly alongside: (transaction: WriteTransaction, roomId: string) => void;
 }
 
 /** Who looks after rooms once they have changed. */
@@ -106,26 +109,46 @@ export class RoomWriter {
 
   /** Writes a new room in one batch: all of it is there, or nothing. */
   async create(draft: RoomToCreate): Promise<RoomRecord> {
-    const { roomId } = draft.create.pdu;
-    const createdTs = draft.create.receivedTs;
-    const { value: nid } = await this.#parts.storage.write((transaction) => transaction.allocate());
+    const { storage, events, serverName } = this.#parts;
+    const { value: nid } = await storage.write((transaction) => transaction.allocate());
+    const create = await this.#createEventOfNewRoom(draft);
+    const { roomId } = create.pdu;
+    const createdTs = create.receivedTs;
     const record: RoomRecord = { nid, roomId, version: draft.version, createdTs };
-    const actor = this.#startActor(new LoadedRoom(record, this.#parts.serverName));
-    await actor.perform(() => ({
-      made: [draft.create],
-      events: draft.events,
-      alongside: (transaction) => {
-        const version = record.version.id;
-        transaction.run(insertRoom, { roomNid: nid, roomId, version, isListed: Number(draft.isListed), createdTs });
-        draft.alongside(transaction);
-        // Followers of the stream meet the room as soon as it is committed.
-        this.#parts.events.rememberRoom(record);
-      },
-    }));
+    const actor = this.#startActor(new LoadedRoom(record, serverName));
+    try {
+      await actor.perform(() => ({
+        made: [create],
+        events: draft.events,
+        alongside: (transaction) => {
+          const version = record.version.id;
+          transaction.run(insertRoom, { roomNid: nid, roomId, version, isListed: Number(draft.isListed), createdTs });
+          draft.alongside(transaction, roomId);
+          // Followers of the stream meet the room as soon as it is committed.
+          events.rememberRoom(record);
+        },
+      }));
+    } catch (error) {
+      events.forgetRoom(record);
+      throw error;
+    }
     const entry = { ready: Promise.resolve(actor), actor };
     this.#entries.set(roomId, entry);
     this.#shrink(entry);
     return record;
+  }
+
+  /**
+   * Where the room ID is the hash of the create event, the same event makes the same room. The clock tells events
+   * apart, unless it was set back, or the server was started anew within a millisecond; and who knows what will be made
+   * when may have spoken of that room before.
+   */
+  async #createEventOfNewRoom({ makeCreate }: RoomToCreate): Promise<MadeEvent> {
+    for (let count = 0; count < MAX_CREATE_EVENTS; count++) {
+      const create = makeCreate();
+      if ((await this.#parts.events.room(create.pdu.roomId)) === undefined) return create;
+    }
+    throw new Error(`Each of ${MAX_CREATE_EVENTS} create events is that of a room which is there already`);
   }
 
   async #actor(roomId: string): Promise<RoomActor> {

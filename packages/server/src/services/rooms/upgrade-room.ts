@@ -124,27 +124,28 @@ async function readRoom(
 async function createReplacement(room: RoomRecord, old: RoomToReplace, parts: RoomUpgradeParts): Promise<string> {
   const { version } = old;
   const [row] = await parts.storage.read(selectRoomById, { roomId: room.roomId });
-  const ownId = version.roomIdIsCreateHash ? undefined : newRoomId(parts.platform.random, parts.serverName);
-  const draft = { roomId: ownId, version, state: new Map(), previous: [] };
-  const create = parts.maker.make(replacementCreateEvent(old), draft);
-  const { roomId } = create.pdu;
+  const makeCreate = () => {
+    const ownId = version.roomIdIsCreateHash ? undefined : newRoomId(parts.platform.random, parts.serverName);
+    const draft = { roomId: ownId, version, state: new Map(), previous: [] };
+    return parts.maker.make(replacementCreateEvent(old), draft);
+  };
   try {
-    await parts.writer.create({
-      create,
+    const { roomId } = await parts.writer.create({
+      makeCreate,
       version,
       isListed: row?.is_listed === 1,
       events: replacementEvents(old),
-      alongside: (transaction) => {
-        transaction.run(moveAliases, { from: room.roomId, to: roomId });
+      alongside: (transaction, newId) => {
+        transaction.run(moveAliases, { from: room.roomId, to: newId });
         transaction.run(updateRoomListing, { roomNid: room.nid, isListed: 0 });
       },
     });
+    return roomId;
   } catch (error) {
     if (!(error instanceof MatrixError) || error.errcode !== 'M_FORBIDDEN') throw error;
     const text = `Version ${version.id} does not take this room over as it is: ${error.message}`;
     throw new MatrixError('M_INVALID_ROOM_STATE', text);
   }
-  return roomId;
 }
 
 async function moveCanonicalAlias(old: RoomToReplace, roomId: string, parts: RoomUpgradeParts): Promise<void> {
