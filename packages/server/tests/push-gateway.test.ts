@@ -283,6 +283,41 @@ describe('a gateway that fails', () => {
     expect(await toldEvents()).toEqual([bad, good]);
   });
 
+  test('does not lose what it finds fault with once, when it was out of reach before', async () => {
+    gateway.reply = () => ({ status: 502 });
+    const eventId = await story.say(alice, room, 'one');
+    await told();
+    for (const pauseMs of [2_000, 4_000]) {
+      story.world.advance(pauseMs);
+      expect(await toldEvents()).toEqual([eventId]);
+    }
+    gateway.reply = () => ({ status: 400 });
+    story.world.advance(8_000);
+    expect(await toldEvents()).toEqual([eventId]);
+    gateway.reply = () => ({});
+    story.world.advance(16_000);
+    expect(await toldEvents()).toEqual([eventId]);
+  });
+
+  test.each([undefined, { status: 502 }, { status: 404 }, { status: 410 }])(
+    'keeps its pushers though it answers %j for a day and more',
+    async (answer) => {
+      gateway.reply = () => answer;
+      await story.say(alice, room, 'one');
+      for (let hour = 0; hour < 30; hour++) {
+        await told();
+        story.world.advance(3_600_000);
+      }
+      await told();
+      gateway.reply = () => ({});
+      const eventId = await story.say(alice, room, 'two');
+      const atOnce = await toldEvents();
+      story.world.advance(3_600_000);
+      expect([...atOnce, ...(await toldEvents())]).toEqual([eventId]);
+      expect(await pushers()).toHaveLength(1);
+    },
+  );
+
   test('is told by the next process what this one could not, and waited for on', async () => {
     gateway.reply = () => undefined;
     const eventId = await story.say(alice, room, 'before the restart');

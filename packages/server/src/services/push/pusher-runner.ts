@@ -9,7 +9,11 @@ import type { Pusher } from './pusher.ts';
 import { type PusherEffect, type PusherInput, type PusherState, stepPusher } from './pusher-state.ts';
 import type { PushingUsers } from './pushing-users.ts';
 
-/** A gateway that finds fault with a notification is asked so often; then it does without it. */
+/**
+ * A gateway that finds fault with a notification is asked so often; then it does without it. That it was out of reach
+ * meanwhile does not count, nor does what it said of another notification. Nothing of it ends the pusher: a gateway
+ * that wants no more of one says so (`rejected`).
+ */
 const MAX_REFUSALS = 3;
 /** The clock is looked at again after this long, since it may have been set. */
 const MAX_WAIT_MS = 600_000;
@@ -34,6 +38,8 @@ export class PusherRunner {
   #timer: Timer | undefined;
   #working: Promise<void> = Promise.resolve();
   #isStopped = false;
+  /** How often the gateway found fault with what stands there. */
+  #refused = { position: -1, times: 0 };
 
   constructor(parts: PusherRunnerParts, { nid, userId, failures, nextTryMs }: Pusher) {
     this.#parts = parts;
@@ -46,6 +52,7 @@ export class PusherRunner {
 
   input(input: PusherInput): void {
     if (this.#isStopped) return;
+    if (input.kind === 'set') this.#refused = { position: -1, times: 0 };
     const { state, effects } = stepPusher(this.#state, input, this.#parts.platform.clock.nowMs());
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
@@ -112,7 +119,7 @@ export class PusherRunner {
       platform.log.info('A push gateway knows a pusher no more; it is removed', { userId, appId });
       return { kind: 'removed' };
     }
-    if (answer.kind === 'failed' && !(answer.isRefusal && this.#failures >= MAX_REFUSALS - 1)) {
+    if (answer.kind === 'failed' && !(answer.isRefusal && this.#refuse(task.donePosition) >= MAX_REFUSALS)) {
       const input = this.#failed(answer.retryAfterMs);
       platform.log.debug('A push gateway failed', { url: pusher.url, reason: answer.reason });
       await this.#saveFailure(input);
@@ -126,8 +133,11 @@ export class PusherRunner {
     return { kind: 'told' };
   }
 
-  get #failures(): number {
-    return this.#state.name === 'working' ? this.#state.failures : 0;
+  /** How often what stands there was refused, this time included. */
+  #refuse(position: number): number {
+    const times = this.#refused.position === position ? this.#refused.times + 1 : 1;
+    this.#refused = { position, times };
+    return times;
   }
 
   #failed(retryAfterMs: number | undefined) {
