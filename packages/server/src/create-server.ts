@@ -173,7 +173,7 @@ function routesOf(api: ListenerConfig['serves'][number], parts: RouteParts): Rou
     ...roomHistoryRoutes({ reading, storage }),
     ...relationRoutes({ reading, storage }),
     ...searchRoutes({ reading, storage, rateLimits, search: services.search }),
-    ...olderEventRoutes({ olderSync: new OlderSync({ sync, databaseTag, current }), rooms, reading, storage }),
+    ...olderEventRoutes({ olderSync: new OlderSync({ sync, databaseTag, current }), sync, rooms, reading, storage }),
     ...roomStateRoutes({ reading, storage }),
     ...pushRulesRoutes({ rules: services.pushRules }),
     ...pusherRoutes(services.pushDelivery),

@@ -223,6 +223,68 @@ describe('sticky events in /sync', () => {
   });
 });
 
+describe('sticky events in what was there before /sync', () => {
+  interface OldRoom {
+    readonly messages: { readonly chunk: JsonObject[]; readonly end: string };
+    readonly msc4354_sticky?: { readonly events: JsonObject[] };
+  }
+
+  const ROOM_PATH = () => `rooms/${encodeURIComponent(roomId)}/initialSync`;
+  const idsOf = (events: unknown): unknown[] => (events as JsonObject[]).map(({ event_id }) => event_id);
+
+  async function get(path: string, who = bob): Promise<JsonObject> {
+    return server.ok('GET', `/_matrix/client/v3/${path}`, { token: who.accessToken });
+  }
+
+  async function oldRoom(path: string, who = bob): Promise<OldRoom> {
+    const answer = await get(`${path}?limit=3`, who);
+    return ((answer.rooms as JsonObject[] | undefined)?.[0] ?? answer) as unknown as OldRoom;
+  }
+
+  test.each([
+    ['all rooms', () => 'initialSync'],
+    ['one room', ROOM_PATH],
+  ])('C1, C3, C5, C9: %s: what is not among the messages has its section, page by page', async (...at) => {
+    const early: string[] = [];
+    for (let count = 0; count < 7; count += 1) early.push(await sendSticky(alice, `sticky ${count}`));
+    const expired = await sendSticky(alice, 'short', 1_000);
+    for (let count = 0; count < 5; count += 1) await send(alice, `message ${count}`);
+    const late = await sendSticky(alice, 'late');
+    world.advance(1_000);
+    const { messages, msc4354_sticky: section } = await oldRoom(at[1]());
+    expect(idsOf(messages.chunk)).toContain(late);
+    expect(idsOf(section?.events)).toEqual(early.slice(0, 5));
+    expect(section?.events[0]).toMatchObject({
+      room_id: roomId,
+      unsigned: { msc4354_sticky_duration_ttl_ms: 1_799_000 },
+    });
+    const next = await get(`events?from=${messages.end}&room_id=${encodeURIComponent(roomId)}`);
+    expect(idsOf(next.chunk)).toEqual(early.slice(5));
+    const last = await get(`events?from=${String(next.end)}&room_id=${encodeURIComponent(roomId)}`);
+    expect(last.chunk).toEqual([]);
+    const older = await get(`rooms/${encodeURIComponent(roomId)}/messages?dir=b&from=${messages.end}&limit=100`);
+    expect(idsOf(older.chunk)).toEqual(expect.arrayContaining([late, expired]));
+  });
+
+  test.each([
+    ['all rooms', () => 'initialSync'],
+    ['one room', ROOM_PATH],
+  ])('C4, C9: %s: nothing of ignored users, and nothing for who left', async (_what, path) => {
+    await sendSticky(alice, 'here');
+    for (let count = 0; count < 5; count += 1) await send(bob, `message ${count}`);
+    expect((await oldRoom(path())).msc4354_sticky?.events).toHaveLength(1);
+    const ignored = `/_matrix/client/v3/user/${encodeURIComponent(bob.userId)}/account_data/m.ignored_user_list`;
+    await server.ok('PUT', ignored, { token: bob.accessToken, body: { ignored_users: { [alice.userId]: {} } } });
+    expect(await oldRoom(path())).not.toHaveProperty('msc4354_sticky');
+    await server.ok('PUT', ignored, { token: bob.accessToken, body: { ignored_users: {} } });
+    await server.ok('POST', `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/leave`, {
+      token: bob.accessToken,
+      body: {},
+    });
+    expect(await oldRoom(path())).not.toHaveProperty('msc4354_sticky');
+  });
+});
+
 test('A6: with the feature off the parameter is ignored, and turning it on loses nothing', async () => {
   const sent = await sendSticky(alice, 'kept');
   for (let count = 0; count < 20; count += 1) await send(alice, `message ${count}`);

@@ -8,26 +8,25 @@ import { parseEventId, parseRoomId } from '@limpet/protocol/identifiers';
 import type { RoomReading } from '../../services/rooms/room-reading.ts';
 import type { RoomsService } from '../../services/rooms/rooms.ts';
 import type { OlderSync } from '../../services/sync/older-sync.ts';
-import { formatTimelineToken, parseSyncToken } from '../../services/sync/sync-token.ts';
+import { roomInitialSync as readRoomInitialSync } from '../../services/sync/room-initial-sync.ts';
+import type { SyncService } from '../../services/sync/sync-service.ts';
+import { parseSyncToken } from '../../services/sync/sync-token.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { RawJson } from '../raw-json.ts';
 import { type Route, route } from '../route.ts';
-import { list, viewerOf } from './room-history.ts';
-
-/** Messages of one room, where the client does not say. */
-const DEFAULT_MESSAGES = 10;
-const MAX_MESSAGES = 100;
+import { viewerOf } from './room-history.ts';
 
 export interface OlderEventParts {
   readonly olderSync: OlderSync;
+  readonly sync: Pick<SyncService, 'stickyOfRoom'>;
   readonly rooms: Pick<RoomsService, 'directory'>;
   readonly reading: RoomReading;
   readonly storage: Storage;
 }
 
 /** Specification: client-server API, "Old sync endpoints" and "Peeking events". */
-export function olderEventRoutes({ olderSync, rooms, reading, storage }: OlderEventParts): Route[] {
-  const { door, history, states } = reading;
+export function olderEventRoutes({ olderSync, sync, rooms, reading, storage }: OlderEventParts): Route[] {
+  const { history } = reading;
   const { databaseTag } = storage;
   return [
     route(initialSync, ({ query, requester, signal }) => {
@@ -50,23 +49,9 @@ export function olderEventRoutes({ olderSync, rooms, reading, storage }: OlderEv
     }),
 
     route(roomInitialSync, async ({ path, query, requester }) => {
-      const access = await door.enter(parseRoomId(path.roomId), requester.userId);
-      const { roomId } = access.room;
-      const limit = Math.min(query.limit ?? DEFAULT_MESSAGES, MAX_MESSAGES);
-      const asked = { from: undefined, to: undefined, direction: 'backwards', limit, filter: undefined } as const;
-      const { events, start, end } = await history.messages(access, asked);
-      const viewer = viewerOf(requester);
-      const texts = await reading.rooms.present([...events].reverse(), viewer);
-      const state = await reading.rooms.present(await states.all(access), viewer);
-      const visibility = (await rooms.directory.isListed(roomId)) ? 'public' : 'private';
-      const membership = access.joined === undefined ? '' : ',"membership":"join"';
-      const tokens = {
-        start: formatTimelineToken(end ?? start, databaseTag),
-        end: formatTimelineToken(start, databaseTag),
-      };
-      const messages = `${JSON.stringify(tokens).slice(0, -1)},"chunk":${list(texts)}}`;
-      const room = `"room_id":${JSON.stringify(roomId)},"visibility":"${visibility}"${membership}`;
-      return new RawJson(`{${room},"messages":${messages},"state":${list(state)}}`);
+      const access = await reading.door.enter(parseRoomId(path.roomId), requester.userId);
+      const asked = { access, viewer: viewerOf(requester), limit: query.limit };
+      return new RawJson(await readRoomInitialSync(asked, { storage, reading, sync, directory: rooms.directory }));
     }),
   ];
 }

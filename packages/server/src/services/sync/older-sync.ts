@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
+import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
 import type { StreamVector } from '../../storage/stream.ts';
 import { type Filter, parseFilter } from '../accounts/filter.ts';
 import type { SyncService } from './sync-service.ts';
@@ -9,6 +10,9 @@ const DEFAULT_MESSAGES = 10;
 const MAX_MESSAGES = 100;
 /** Events of each room in one answer of the stream. */
 const MAX_STREAMED = 1_000;
+const STICKY_SECTIONS: readonly string[] = [STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES].map(
+  ({ syncSection }) => syncSection,
+);
 
 export interface OlderSyncParts {
   readonly sync: Pick<SyncService, 'sync'>;
@@ -67,7 +71,7 @@ export class OlderSync {
     const answer = await this.#sync(request, { since: from, filter, timeoutMs: request.timeoutMs });
     const chunk = roomId === undefined ? eventsIn(answer, 'presence') : [];
     for (const [joined, room] of Object.entries(inside(answer, 'rooms', 'join'))) {
-      for (const section of ['timeline', 'sticky', 'msc4354_sticky', 'ephemeral']) {
+      for (const section of ['timeline', ...STICKY_SECTIONS, 'ephemeral']) {
         for (const event of eventsIn(room, section)) chunk.push({ ...event, room_id: joined });
       }
     }
@@ -100,7 +104,14 @@ function presentRoom({ roomId, membership, room, end }: SyncedRoom): JsonObject 
     messages: { start: timeline.prev_batch ?? end, end, chunk },
     state: eventsIn(room, 'state').map((event) => ({ ...event, room_id: roomId })),
     account_data: eventsIn(room, 'account_data'),
+    ...stickyOf(room),
   };
+}
+
+/** The sections of what is sticky and fell out of `messages` (C1, C9), as `/sync` has them. */
+function stickyOf(room: JsonValue): JsonObject {
+  const sections = Object.entries(isJsonObject(room) ? room : {}).filter(([name]) => STICKY_SECTIONS.includes(name));
+  return Object.fromEntries(sections);
 }
 
 function inside(value: JsonObject, ...keys: readonly string[]): JsonObject {

@@ -20,12 +20,12 @@ export interface StickySection {
 export const NOTHING_STICKY: StickySection = { events: new Map(), cursor: undefined, postponed: new Set() };
 
 export interface StickySectionQuery {
-  readonly request: SyncRequest;
-  readonly range: SyncRange;
+  readonly request: Pick<SyncRequest, 'userId' | 'since'>;
+  readonly range: Pick<SyncRange, 'upTo'>;
   /** Every room the user is joined to and the filter lets pass, whether or not it has anything else to tell. */
   readonly joined: readonly UserRoom[];
   /** The joined rooms as they will be in this answer: what their timelines hold is not given twice (C3). */
-  readonly answered: readonly JoinedRoom[];
+  readonly answered: readonly Pick<JoinedRoom, 'timeline'>[];
 }
 
 /** The unexpired sticky events that are due to this client (C1 to C6), at the same token as the timelines. */
@@ -60,7 +60,7 @@ export async function readStickySection(query: StickySectionQuery, sources: Sync
   return shortened({ events: found, cursor, postponed: new Set() }, inTimeline);
 }
 
-function cursorOf({ since }: SyncRequest, writer: number): StickyCursor {
+function cursorOf({ since }: Pick<SyncRequest, 'since'>, writer: number): StickyCursor {
   if (since === undefined) return STICKY_START;
   return since.sticky ?? stickyCursorAt(since.vector.get(writer) ?? 0);
 }

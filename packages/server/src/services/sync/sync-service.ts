@@ -1,8 +1,10 @@
 import type { StreamVector } from '../../storage/stream.ts';
 import type { DeviceAddress } from '../encryption/encryption-reader.ts';
+import type { EventViewer } from '../rooms/room-reader.ts';
 import { buildAnswer, type SyncAnswer } from './build-answer.ts';
 import { type DeviceLists, readDeviceLists } from './device-lists.ts';
 import { LazyMembers } from './lazy-members.ts';
+import { type RoomSticky, type RoomStickyQuery, readRoomSticky } from './room-sticky.ts';
 import { readStandpoint } from './standpoint.ts';
 import { readNews } from './sync-news.ts';
 import { syncRange } from './sync-range.ts';
@@ -42,6 +44,11 @@ export class SyncService {
     const range = syncRange(since, upTo);
     const news = readNews(this.#sources.storage.stream, range, device);
     return readDeviceLists({ userId: device.userId, range, news, rooms }, this.#sources);
+  }
+
+  /** A page of what is sticky in one room beside what its timeline gives, for who begins there (C9). */
+  stickyOfRoom(query: RoomStickyQuery, viewer: EventViewer): Promise<RoomSticky> {
+    return readRoomSticky(query, viewer, this.#sources);
   }
 
   /** Answers who waits, and lets nobody wait any more. */
