@@ -30,6 +30,7 @@ async function setPassword(
   const { userId, deviceId } = request.requester;
   const authorization = await authorizeByPassword(services, request, {
     name: 'account/password',
+    purpose: 'change your password',
     validate: ({ new_password: password }) => checkNewPassword(needed(password), localpartOf(userId)),
   });
   if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);
@@ -51,7 +52,10 @@ async function deactivate(
   services: AccountServices,
   request: EndpointRequest<typeof deactivateAccount>,
 ): Promise<HandlerResult> {
-  const authorization = await authorizeByPassword(services, request, { name: 'account/deactivate' });
+  const authorization = await authorizeByPassword(services, request, {
+    name: 'account/deactivate',
+    purpose: 'deactivate your account, which cannot be undone',
+  });
   if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);
   const erase = authorization.parameters.erase === true;
   await services.accounts.accountChanges.deactivate(request.requester.userId, { erase });

@@ -36,7 +36,10 @@ async function keepSigningKeys(
     await signingKeys.keep(userId, upload, { isProven: false });
     return {};
   }
-  const authorization = await authorizeByPassword(services, request, { name: 'keys/device_signing' });
+  const authorization = await authorizeByPassword(services, request, {
+    name: 'keys/device_signing',
+    purpose: 'replace the keys that others know you by',
+  });
   if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);
   await signingKeys.keep(userId, authorization.parameters, { isProven: true });
   return {};

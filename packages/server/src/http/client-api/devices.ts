@@ -40,7 +40,10 @@ async function endSession(
   request: EndpointRequest<typeof deleteDevice>,
 ): Promise<HandlerResult> {
   const { deviceId } = request.path;
-  const authorization = await authorizeByPassword(services, request, { name: `devices/${deviceId}` });
+  const authorization = await authorizeByPassword(services, request, {
+    name: `devices/${deviceId}`,
+    purpose: `log out the device ${deviceId}`,
+  });
   if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);
   await services.accounts.sessions.close(request.requester.userId, [deviceId]);
   return {};
@@ -52,6 +55,7 @@ async function endSessions(
 ): Promise<HandlerResult> {
   const authorization = await authorizeByPassword(services, request, {
     name: 'delete_devices',
+    purpose: 'log out devices of yours',
     validate: ({ devices }) => void needed(devices),
   });
   if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);

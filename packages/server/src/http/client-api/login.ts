@@ -79,7 +79,10 @@ async function letIn(
   request: EndpointRequest<typeof generateLoginToken>,
 ): Promise<HandlerResult> {
   const { userId } = request.requester;
-  const authorization = await authorizeByPassword(services, request, { name: 'login/get_token' });
+  const authorization = await authorizeByPassword(services, request, {
+    name: 'login/get_token',
+    purpose: 'let another device in to your account',
+  });
   if (!authorization.isAuthorized) return new HttpAnswer(401, authorization.challenge);
   services.rateLimits.take('loginToken', userId);
   return { login_token: await services.accounts.loginTokens.issue(userId), expires_in_ms: LOGIN_TOKEN_LIFETIME_MS };

@@ -7,7 +7,11 @@ import type { AccountServices } from './account-services.ts';
 export function authorizeByPassword<Body extends ProtectedBody>(
   { accounts, rateLimits }: Pick<AccountServices, 'accounts' | 'rateLimits'>,
   request: { readonly requester: Requester; readonly body: Body },
-  operation: { readonly name: string; readonly validate?: (parameters: Omit<Body, 'auth'>) => void },
+  operation: {
+    readonly name: string;
+    readonly purpose: string;
+    readonly validate?: (parameters: Omit<Body, 'auth'>) => void;
+  },
 ): Promise<Authorization<Omit<Body, 'auth'>>> {
   const { userId } = request.requester;
   if (request.body.auth?.type === PASSWORD) rateLimits.take('loginToAccount', userId);

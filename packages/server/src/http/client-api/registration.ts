@@ -50,6 +50,7 @@ async function registerUser(
   }
   const operation = {
     name: 'register',
+    purpose: 'make an account',
     userId: undefined,
     flows: await registration.flows(),
     stages: { [DUMMY]: dummyStage, [REGISTRATION_TOKEN]: registrationTokenStage(registrationTokens) },

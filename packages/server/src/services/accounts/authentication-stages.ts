@@ -45,7 +45,7 @@ export function registrationTokenStage(tokens: RegistrationTokens): StageCheck {
 /** An operation for which a logged-in user has to give the password again. */
 export function protectedByPassword<Parameters>(
   users: Users,
-  operation: Pick<ProtectedOperation<Parameters>, 'name' | 'validate'> & { readonly userId: UserId },
+  operation: Pick<ProtectedOperation<Parameters>, 'name' | 'purpose' | 'validate'> & { readonly userId: UserId },
 ): ProtectedOperation<Parameters> {
   return { ...operation, flows: [[PASSWORD]], stages: { [PASSWORD]: passwordStage(users, operation.userId) } };
 }

@@ -18,6 +18,7 @@ type Operation = ProtectedOperation<Omit<Body, 'auth'>>;
 const pass: StageCheck = async ({ note }) => ({ isPassed: true, evidence: String(note) });
 const operation: Operation = {
   name: 'grant a wish',
+  purpose: 'have a wish granted',
   userId: undefined,
   flows: [['first', 'second'], ['other']],
   stages: { first: pass, second: pass, other: pass },
@@ -82,6 +83,53 @@ test('a session serves one operation, of one user, once', async () => {
   const { session = '' } = await challenge(uia, {});
   const twice = await Promise.all([1, 2].map(() => uia.authorize(operation, { auth: { type: 'other', session } })));
   expect(twice.map(({ isAuthorized }) => isAuthorized)).toEqual([true, false]);
+});
+
+test('of two requests that end a session at once, the later one leaves nothing of it behind', async () => {
+  const uia = begin();
+  const { session = '' } = await challenge(uia, {});
+  await Promise.all([1, 2].map(() => uia.authorize(operation, { auth: { type: 'other', session } })));
+  expect(await challenge(uia, { auth: { session } })).toMatchObject({ errcode: 'M_UNKNOWN', completed: [] });
+});
+
+test('a stage is passed away from the client, which then comes with the session alone', async () => {
+  const uia = begin();
+  const { session = '' } = await challenge(uia, { wish: 'gold' });
+  const id = String(session);
+  expect(uia.stageOf(id, 'other')).toEqual({ purpose: 'have a wish granted', userId: undefined, isPassed: false });
+  expect(await uia.passStage(id, { type: 'other', note: 3 })).toEqual({ isPassed: true });
+  expect(uia.stageOf(id, 'other')).toMatchObject({ isPassed: true });
+  const done = await uia.authorize<Body>(operation, { auth: { session } });
+  expect(done).toMatchObject({ isAuthorized: true, parameters: { wish: 'gold' }, evidence: new Map([['other', '3']]) });
+  expect(uia.stageOf(id, 'other')).toBeUndefined();
+  expect(await uia.passStage(id, { type: 'other' })).toBeUndefined();
+});
+
+test('a stage that ends after its session passes nothing', async () => {
+  const uia = begin();
+  const gate = Promise.withResolvers<void>();
+  const slowly: StageCheck = async () => gate.promise.then(() => ({ isPassed: true }));
+  const slow = { ...operation, stages: { ...operation.stages, first: slowly } };
+  const { session = '' } = await challenge(uia, {}, slow);
+  const late = uia.passStage(String(session), { type: 'first' });
+  expect(await uia.authorize(slow, { auth: { type: 'other', session } })).toMatchObject({ isAuthorized: true });
+  gate.resolve();
+  expect([await late, uia.stageOf(String(session), 'first')]).toEqual([undefined, undefined]);
+});
+
+test.each(['third', 'constructor'])('there is no stage of a type that is not offered, such as %s', async (type) => {
+  const uia = begin();
+  const id = String((await challenge(uia, {})).session);
+  expect([uia.stageOf(id, type), await uia.passStage(id, { type })]).toEqual([undefined, undefined]);
+});
+
+test('a stage that was passed is not tried again', async () => {
+  const uia = begin();
+  const { session = '' } = await challenge(uia, { auth: { type: 'first', note: 1 } });
+  const stages = { ...operation.stages, first: async () => ({ isPassed: false, errcode: 'M_FORBIDDEN', reason: '' }) };
+  const again = await challenge(uia, { auth: { type: 'first', session } }, { ...operation, stages } as Operation);
+  expect(again).not.toHaveProperty('errcode');
+  expect(again.completed).toEqual(['first']);
 });
 
 test('a stage that fails says why, and leaves the session as it was', async () => {

@@ -26,6 +26,8 @@ export interface ProtectedOperation<Parameters> {
    * other.
    */
   readonly name: string;
+  /** What it does, as somebody reads it who is to prove himself away from the client: "change your password". */
+  readonly purpose: string;
   readonly userId: UserId | undefined;
   /** Each flow is the authentication types of which all are to be passed; one flow has to be done. */
   readonly flows: readonly (readonly string[])[];
@@ -43,15 +45,25 @@ export type Authorization<Parameters> =
       /** By authentication type: what its check found, such as the token that was used. */
       readonly evidence: ReadonlyMap<string, string>;
     }
-  /** The body of the answer 401: it is no error by itself. */
-  | { readonly isAuthorized: false; readonly challenge: JsonObject };
+  | Challenge;
+
+/** The body of the answer 401: it is no error by itself. */
+type Challenge = { readonly isAuthorized: false; readonly challenge: JsonObject };
+
+/** A stage of a session, for a page on which the user passes it. */
+export interface OpenStage {
+  readonly purpose: string;
+  readonly userId: UserId | undefined;
+  readonly isPassed: boolean;
+}
 
 interface UiaSession {
-  readonly operation: string;
-  readonly userId: UserId | undefined;
-  parameters: object;
+  readonly operation: Stages & Pick<ProtectedOperation<never>, 'name' | 'purpose' | 'userId'>;
+  readonly parameters: object;
   readonly passed: Map<string, string>;
 }
+
+type Stages = Pick<ProtectedOperation<never>, 'flows' | 'stages'>;
 
 interface Complaint {
   readonly errcode: Errcode;
@@ -83,59 +95,93 @@ export class UserInteractiveAuthentication {
     const { auth, ...sent } = body;
     const named = typeof auth?.session === 'string' ? auth.session : undefined;
     const known = named === undefined ? undefined : this.#find(named, operation);
-    const session = known ?? { operation: operation.name, userId: operation.userId, parameters: {}, passed: new Map() };
-    const parameters = Object.keys(sent).length > 0 ? sent : (session.parameters as Omit<Body, 'auth'>);
+    const parameters = Object.keys(sent).length > 0 ? sent : ((known?.parameters ?? {}) as Omit<Body, 'auth'>);
     await operation.validate?.(parameters);
-    session.parameters = parameters;
+    const session = known ?? { operation, parameters, passed: new Map<string, string>() };
+    // What is asked for may differ from what it was at the beginning: registration tokens come and go.
+    Object.assign(session, { operation, parameters });
+    if (named !== undefined && known === undefined) return this.#beginAnew(operation, parameters);
 
-    const id = known === undefined || named === undefined ? newSessionId(this.#platform.random) : named;
-    const complaint =
-      named !== undefined && known === undefined
-        ? { errcode: 'M_UNKNOWN' as const, error: 'This session is not known, or has expired. Here is a new one.' }
-        : await takeStep(operation, session, auth);
+    const complaint = await takeStep(operation, session.passed, auth);
+    // Another request that came meanwhile may have ended the session, and with it all that was proven in it.
+    if (named !== undefined && this.#sessions.get(named) !== session) return this.#beginAnew(operation, parameters);
     const isDone = operation.flows.some((stages) => stages.every((stage) => session.passed.has(stage)));
-    if (complaint === undefined && isDone && (known === undefined || this.#sessions.take(id))) {
+    if (complaint === undefined && isDone) {
+      if (named !== undefined) this.#sessions.take(named);
       return { isAuthorized: true, parameters, evidence: session.passed };
     }
-    this.#sessions.set(id, session);
-    return { isAuthorized: false, challenge: challengeOf(operation, id, { session, complaint }) };
+    return this.#goOn(named ?? newSessionId(this.#platform.random), session, complaint);
   }
 
-  #find(id: string, operation: { name: string; userId: UserId | undefined }): UiaSession | undefined {
+  #beginAnew(operation: UiaSession['operation'], parameters: object): Challenge {
+    const error = 'This session is not known, or has expired. Here is a new one.';
+    const session = { operation, parameters, passed: new Map() };
+    return this.#goOn(newSessionId(this.#platform.random), session, { errcode: 'M_UNKNOWN', error });
+  }
+
+  #goOn(id: string, session: UiaSession, complaint: Complaint | undefined): Challenge {
+    this.#sessions.set(id, session);
+    return { isAuthorized: false, challenge: challengeOf(id, session, complaint) };
+  }
+
+  /** The stage of this session; `undefined` where there is no such session, or it has no such stage. */
+  stageOf(id: string, type: string): OpenStage | undefined {
     const session = this.#sessions.get(id);
-    return session?.operation === operation.name && session.userId === operation.userId ? session : undefined;
+    if (session === undefined || !isOffered(session.operation, type)) return undefined;
+    const { purpose, userId } = session.operation;
+    return { purpose, userId, isPassed: session.passed.has(type) };
+  }
+
+  /**
+   * Passes a stage away from the client's request, which goes through when it comes again with the session alone. The
+   * verdict is `undefined` where `stageOf` is. Specification: client-server API, "Fallback".
+   */
+  async passStage(id: string, auth: JsonObject & { readonly type: string }): Promise<StageVerdict | undefined> {
+    const session = this.#sessions.get(id);
+    if (session === undefined || !isOffered(session.operation, auth.type)) return undefined;
+    const complaint = await takeStep(session.operation, session.passed, auth);
+    if (this.#sessions.get(id) !== session) return undefined;
+    this.#sessions.set(id, session);
+    return complaint === undefined
+      ? { isPassed: true }
+      : { isPassed: false, errcode: complaint.errcode, reason: complaint.error };
+  }
+
+  #find(id: string, { name, userId }: Pick<UiaSession['operation'], 'name' | 'userId'>): UiaSession | undefined {
+    const session = this.#sessions.get(id);
+    return session?.operation.name === name && session.operation.userId === userId ? session : undefined;
   }
 }
 
-/** `auth` without a type asks how far the session is. */
-async function takeStep<Parameters>(
-  operation: ProtectedOperation<Parameters>,
-  session: UiaSession,
+function isOffered({ flows, stages }: Stages, type: string): boolean {
+  return Object.hasOwn(stages, type) && flows.some((flow) => flow.includes(type));
+}
+
+/** `auth` without a type asks how far the session is. A stage that was passed is not tried again. */
+async function takeStep(
+  operation: Stages,
+  passed: Map<string, string>,
   auth: JsonObject | undefined,
 ): Promise<Complaint | undefined> {
   const type = auth?.type;
   if (auth === undefined || type === undefined) return undefined;
-  const isOffered = typeof type === 'string' && operation.flows.some((stages) => stages.includes(type));
-  const check = isOffered ? operation.stages[type] : undefined;
-  if (!isOffered || check === undefined) {
+  const check = typeof type === 'string' && isOffered(operation, type) ? operation.stages[type] : undefined;
+  if (typeof type !== 'string' || check === undefined) {
     return { errcode: 'M_UNRECOGNIZED', error: 'This authentication type is not one of those that "flows" offers.' };
   }
+  if (passed.has(type)) return undefined;
   const verdict = await check(auth);
   if (!verdict.isPassed) return { errcode: verdict.errcode, error: verdict.reason };
-  session.passed.set(type, verdict.evidence ?? '');
+  passed.set(type, verdict.evidence ?? '');
   return undefined;
 }
 
-function challengeOf<Parameters>(
-  operation: ProtectedOperation<Parameters>,
-  id: string,
-  state: { session: UiaSession; complaint: Complaint | undefined },
-): JsonObject {
+function challengeOf(id: string, { operation, passed }: UiaSession, complaint: Complaint | undefined): JsonObject {
   return {
-    ...state.complaint,
+    ...complaint,
     session: id,
     flows: operation.flows.map((stages) => ({ stages: [...stages] })),
     params: {},
-    completed: [...state.session.passed.keys()],
+    completed: [...passed.keys()],
   };
 }
