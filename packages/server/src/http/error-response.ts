@@ -35,8 +35,12 @@ export function errorResponse(error: unknown, requestId: string, log: Log): Erro
 }
 
 function responseOf(error: MatrixError): ErrorResponse {
-  const retryAfterMs = error.extra.retry_after_ms;
-  const headers: Record<string, string> =
-    typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {};
-  return { status: error.status, headers, body: { errcode: error.errcode, error: error.message, ...error.extra } };
+  const body = { errcode: error.errcode, error: error.message, ...error.extra };
+  return { status: error.status, headers: headersOfError(error), body };
+}
+
+/** When to come again, where the error says so. Specification: client-server API, "Rate limiting". */
+export function headersOfError({ extra }: MatrixError): Readonly<Record<string, string>> {
+  const { retry_after_ms: retryAfterMs } = extra;
+  return typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {};
 }

@@ -81,6 +81,7 @@ export async function createHostileWorld(options: TestServerOptions = {}): Promi
     kind: 'override',
     ruleId: '.m.rule.master',
     protocol: 'irc',
+    authType: 'm.login.password',
     networkId: 'irc',
     appserviceId: 'irc',
     type: 'org.example.type',
@@ -206,9 +207,11 @@ function faultsOf({ status, headers, body, text }: TestResponse): string[] {
   if (status >= 500 && status !== 502) faults.push(`answered ${status}`);
   if (headers['access-control-allow-origin'] !== '*') faults.push('has no CORS header');
   if (status < 400) return faults;
+  if (/\.ts:\d|node_modules|\bat [A-Z]\w+\./.test(text)) faults.push('shows a stack');
+  // A person reads it.
+  if (String(headers['content-type']).startsWith('text/html')) return faults;
   const isChallenge = status === 401 && Array.isArray(body.flows);
   if (!isChallenge && !/^(M|ORG\.MATRIX\.MSC\d+)_[A-Z_]+$/.test(String(body.errcode))) faults.push('has no errcode');
   if (!isChallenge && !/\S+ \S+/.test(String(body.error ?? ''))) faults.push('explains nothing');
-  if (/\.ts:\d|node_modules|\bat [A-Z]\w+\./.test(text)) faults.push('shows a stack');
   return faults;
 }
