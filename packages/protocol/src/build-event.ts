@@ -2,8 +2,8 @@ import { encodeCanonicalJson } from './canonical-json.ts';
 import { checkCanonicalJson } from './check-canonical-json.ts';
 import { hashOfText } from './content-hash.ts';
 import { eventIdOfSignedText } from './event-id.ts';
-import { checkFieldSizes, checkTotalSize } from './event-size.ts';
-import { asEventId, serverNameOf, utf8Length } from './identifiers.ts';
+import { checkFieldSizes, checkTotalSize, MAX_EVENT_BYTES } from './event-size.ts';
+import { asEventId, isLongerThan, serverNameOf, utf8Length } from './identifiers.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { type Errcode, MatrixError } from './matrix-error.ts';
 import { MAX_AUTH_EVENTS, MAX_PREV_EVENTS, trustedPdu } from './parse-pdu.ts';
@@ -11,7 +11,7 @@ import type { Pdu } from './pdu.ts';
 import { redactContent, topLevelKeys } from './redaction.ts';
 import type { RoomVersion } from './room-version.ts';
 import { type SigningKey, signText } from './signing.ts';
-import type { Verdict } from './verdict.ts';
+import { ALLOWED, type Verdict } from './verdict.ts';
 
 /** What an event is to be; the room version decides how that is written down. */
 export interface EventDraft {
@@ -46,12 +46,28 @@ export interface BuiltEvent {
   readonly canonicalJson: string;
 }
 
+/** An event that lacks our signature and nothing else; its ID does not depend on it. */
+export interface UnsignedEvent {
+  /** `complete` adds the signature to its `json`. */
+  readonly pdu: Pdu;
+  /** What the signature is over. */
+  readonly signedText: string;
+  /** Takes our signature of `signedText`, in unpadded Base64, and gives the canonical JSON of the whole. */
+  complete(signature: string): string;
+}
+
 /**
  * Makes an event: hashed, signed, with its ID. Throws M_BAD_JSON where the content cannot be canonical JSON and
  * M_TOO_LARGE where a limit is passed: those are what clients can cause.
  * Specification: server-server API, "Adding hashes and signatures to outgoing events".
  */
 export function buildEvent(draft: EventDraft, version: RoomVersion, signer: EventSigner): BuiltEvent {
+  const unsigned = buildUnsignedEvent(draft, version, signer);
+  return { pdu: unsigned.pdu, canonicalJson: unsigned.complete(signText(unsigned.signedText, signer.key)) };
+}
+
+/** The same without the signature, for who has it made elsewhere; throws what `buildEvent` throws. */
+export function buildUnsignedEvent(draft: EventDraft, version: RoomVersion, signer: EventSigner): UnsignedEvent {
   const fields = fieldsOf(draft, version);
   refuseUnless(checkCanonicalJson(fields, version), 'M_BAD_JSON');
   refuseUnless(checkFieldSizes(fields), 'M_TOO_LARGE');
@@ -63,16 +79,24 @@ export function buildEvent(draft: EventDraft, version: RoomVersion, signer: Even
   }
   const hashes = { sha256: hashOfText(joinFields(texts, [...texts.keys()].sort())) };
   texts.set('hashes', encodeCanonicalJson(hashes));
-
   const signedText = signedTextFrom(texts, fields, version);
-  const signatures = { [signer.serverName]: { [signer.key.keyId]: signText(signedText, signer.key) } };
-  texts.set('signatures', encodeCanonicalJson(signatures));
 
-  const canonicalJson = joinFields(texts, [...texts.keys()].sort());
-  refuseUnless(checkTotalSize(utf8Length(canonicalJson)), 'M_TOO_LARGE');
+  function complete(signature: string): string {
+    json.signatures = { [signer.serverName]: { [signer.key.keyId]: signature } };
+    texts.set('signatures', encodeCanonicalJson(json.signatures));
+    return joinFields(texts, [...texts.keys()].sort());
+  }
+  const json: JsonObject = { ...fields, hashes };
   const eventId = version.eventIdIsHash ? eventIdOfSignedText(signedText, version) : draft.eventId;
-  return { pdu: trustedPdu({ ...fields, hashes, signatures }, version, eventId), canonicalJson };
+  const pdu = trustedPdu(json, version, eventId);
+  // All signatures are equally long, so the size is known before there is one.
+  const text = complete(SIGNATURE_PLACEHOLDER);
+  refuseUnless(isLongerThan(text, MAX_EVENT_BYTES) ? checkTotalSize(utf8Length(text)) : ALLOWED, 'M_TOO_LARGE');
+  return { pdu, signedText, complete };
 }
+
+/** As long as an Ed25519 signature in unpadded Base64. */
+const SIGNATURE_PLACEHOLDER = 'A'.repeat(86);
 
 /** The event as JSON before it is hashed and signed. */
 function fieldsOf(draft: EventDraft, version: RoomVersion): JsonObject {

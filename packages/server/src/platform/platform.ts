@@ -3,6 +3,7 @@ import type { Dns } from './dns.ts';
 import type { Log } from './log.ts';
 import type { OutboundHttp } from './outbound-http.ts';
 import type { Random } from './random.ts';
+import type { Signing } from './signing.ts';
 import type { Timers } from './timers.ts';
 
 /** The world as the server sees it. The real one is built in `platform/node`; tests build another. */
@@ -13,4 +14,5 @@ export interface Platform {
   readonly log: Log;
   readonly outboundHttp: OutboundHttp;
   readonly dns: Dns;
+  readonly signing: Signing;
 }

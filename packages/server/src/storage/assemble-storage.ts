@@ -3,7 +3,13 @@ import type { Change, PublishedChange } from './change.ts';
 import { createChangeStream } from './change-stream.ts';
 import { createGroupCommitter, type GroupCommitter } from './group-committer.ts';
 import type { QueryBuilder } from './queries/query-builder.ts';
-import { bindValue, createStatementCompiler, type StatementCompiler } from './statement-compiler.ts';
+import {
+  bindLateTexts,
+  bindValue,
+  createStatementCompiler,
+  type LateText,
+  type StatementCompiler,
+} from './statement-compiler.ts';
 import {
   type Committed,
   ExpectationFailed,
@@ -125,7 +131,7 @@ function createWrite({ committer, compiler, tally, writer, lastNumber }: WritePa
   return async (build, options = {}) => {
     if (isBuilding) throw new Error('A write was begun inside the build of another one');
     committer.checkRoom();
-    const collected = { steps: [] as WriteStep[], changes: [] as PublishedChange[], isOpen: true };
+    const collected: Collected = { steps: [], changes: [], late: [], isOpen: true };
     const transaction = createTransaction(collected, { compiler, counter, writer });
     isBuilding = true;
     let value: ReturnType<typeof build>;
@@ -136,7 +142,8 @@ function createWrite({ committer, compiler, tally, writer, lastNumber }: WritePa
       collected.isOpen = false;
     }
     const { lane } = options;
-    const { steps, changes } = collected;
+    const { steps, changes, late } = collected;
+    const ready = late.length === 0 ? undefined : bindLateTexts(late);
     return new Promise((resolve, reject) => {
       function settle(result: BatchResult | Error): void {
         if (result instanceof Error) reject(result);
@@ -146,7 +153,7 @@ function createWrite({ committer, compiler, tally, writer, lastNumber }: WritePa
           resolve(createCommitted(value, result.rows));
         }
       }
-      committer.enqueue({ lane, steps, changes, lastNumber: counter.last, settle });
+      committer.enqueue({ lane, steps, changes, ready, lastNumber: counter.last, settle });
     });
   };
 }
@@ -154,6 +161,7 @@ function createWrite({ committer, compiler, tally, writer, lastNumber }: WritePa
 interface Collected {
   readonly steps: WriteStep[];
   readonly changes: PublishedChange[];
+  readonly late: LateText[];
   isOpen: boolean;
 }
 
@@ -173,7 +181,7 @@ function createTransaction(collected: Collected, parts: TransactionParts): Write
   function add(kind: WriteStep['kind'], statement: Parameters<typeof compiler.compile>[0], rest: StepRest): void {
     checkOpen();
     const compiled = compiler.compile(statement);
-    const parameters = compiler.bind(compiled, rest.parameters);
+    const parameters = compiler.bind(compiled, rest.parameters, collected.late);
     collected.steps.push({ kind, statement: compiled.number, parameters, expectation: rest.expectation ?? '' });
   }
   const addFetch: WriteTransaction['fetch'] = (statement, parameters) => {

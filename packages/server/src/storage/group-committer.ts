@@ -14,6 +14,8 @@ export interface PendingBatch extends GroupBatch {
   /** The last number given out when it was queued. */
   readonly lastNumber: number;
   readonly changes: readonly PublishedChange[];
+  /** Kept when its steps are complete; it keeps its place in the order meanwhile. */
+  readonly ready?: Promise<void> | undefined;
   /** Told once, after publication. */
   settle(result: BatchResult | StaleBatch | StorageFailure): void;
 }
@@ -49,6 +51,7 @@ export function createGroupCommitter(parts: GroupCommitterParts): GroupCommitter
   let isClosed = false;
 
   async function commitGroup(group: readonly PendingBatch[], position: number): Promise<readonly BatchResult[]> {
+    await Promise.all(group.map(({ ready }) => ready));
     const batches = group.map(({ lane, steps }) => ({ lane, steps }));
     // A number is never used twice, so that after a lost connection it says whether this very group was committed.
     lastGroup++;
@@ -90,6 +93,8 @@ export function createGroupCommitter(parts: GroupCommitterParts): GroupCommitter
       throw limitExceeded('More is being written than the disk can take. Try again.');
     },
     enqueue(batch) {
+      // Told when its group is to be written; until then it is nobody's failure yet.
+      batch.ready?.catch(() => undefined);
       queue.add(batch);
       running ??= run();
     },

@@ -13,10 +13,27 @@ export interface CompiledStatement {
   readonly names: readonly string[];
 }
 
+/** A bound value that is still being made. */
+export interface LateText {
+  readonly text: Promise<string>;
+  readonly parameters: BoundValue[];
+  readonly index: number;
+}
+
+/** Puts texts into their places once all are there. Throws what one of them does. */
+export async function bindLateTexts(late: readonly LateText[]): Promise<void> {
+  const texts = await Promise.all(late.map(({ text }) => text));
+  for (const [index, text] of texts.entries()) {
+    const place = late[index];
+    if (place !== undefined) place.parameters[place.index] = checkText('a text that came late', text);
+  }
+}
+
 /** Turns portable statements into those of one dialect, each once. */
 export interface StatementCompiler {
   compile(statement: Statement<SqlParameters, unknown>): CompiledStatement;
-  bind(compiled: CompiledStatement, parameters: SqlParameters): BoundValue[];
+  /** Of a text to come, null: `LateText` says where it belongs. Without `late` there may be none. */
+  bind(compiled: CompiledStatement, parameters: SqlParameters, late?: LateText[]): BoundValue[];
   /** The text of a number. */
   sql(number: number): string;
 }
@@ -55,7 +72,16 @@ export function createStatementCompiler(adapter: StorageAdapter): StatementCompi
       }
       return compiled;
     },
-    bind: (compiled, parameters) => compiled.names.map((name) => bindValue(name, parameters[name], adapter)),
+    bind(compiled, values, late) {
+      const parameters: BoundValue[] = [];
+      for (const [index, name] of compiled.names.entries()) {
+        const value = values[name];
+        const isLate = late !== undefined && value instanceof Promise;
+        if (isLate) late.push({ text: value, parameters, index });
+        parameters.push(isLate ? null : bindValue(name, value, adapter));
+      }
+      return parameters;
+    },
     sql(number) {
       const sql = texts[number];
       if (sql === undefined) throw new Error(`There is no statement ${number}`);

@@ -19,7 +19,10 @@ export interface Statement<Parameters extends SqlParameters, Row> {
 
 export type SqlValue = string | number | null | Uint8Array;
 
-export type SqlParameters = Readonly<Record<string, SqlValue | readonly number[] | readonly string[]>>;
+/** A text that is still being made, for writes alone: the batch has its place, and its commit waits for the text. */
+export type TextToCome = Promise<string>;
+
+export type SqlParameters = Readonly<Record<string, SqlValue | readonly number[] | readonly string[] | TextToCome>>;
 
 /** Columns come back as named; integers as numbers (our counters stay below 2^53), bytes as Uint8Array. */
 export function defineStatement<Parameters extends SqlParameters, Row = never>(

@@ -86,6 +86,7 @@ export async function createTestServer(options: TestServerOptions = {}): Promise
       log: options.log ?? silentLog,
       outboundHttp: options.outboundHttp ?? noNetwork.outboundHttp,
       dns: options.dns ?? noNetwork.dns,
+      signing: noNetwork.signing,
     },
     storage,
     blobStore,

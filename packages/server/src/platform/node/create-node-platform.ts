@@ -4,6 +4,7 @@ import { createNodeDns } from './dns.ts';
 import { createNodeLog, type LogOptions } from './log.ts';
 import { createNodeOutboundHttp, type OutboundHttpOptions } from './outbound-http.ts';
 import { nodeRandom } from './random.ts';
+import { nodeSigning } from './signing.ts';
 import { nodeTimers } from './timers.ts';
 
 /** The real world. */
@@ -16,5 +17,6 @@ export function createNodePlatform(log: LogOptions, outbound: OutboundHttpOption
     log: createNodeLog(log),
     outboundHttp: createNodeOutboundHttp(outbound, dns),
     dns,
+    signing: nodeSigning,
   };
 }

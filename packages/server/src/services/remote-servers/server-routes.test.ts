@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createManualWorld, type ManualWorld } from '../../../tests/support/manual-world.ts';
+import { noNetwork } from '../../../tests/support/no-network.ts';
 import { seededRandom } from '../../../tests/support/seeded-random.ts';
 import { silentLog } from '../../../tests/support/silent-log.ts';
 import { DnsFailure, type ServiceRecord } from '../../platform/dns.ts';
@@ -42,6 +43,7 @@ function createPlatform(): Platform {
         return { status: 200, headers: {}, body: Buffer.from(answer.text ?? ''), ...answer };
       },
     },
+    signing: noNetwork.signing,
     dns: {
       addresses: async () => [],
       async services(name) {

@@ -22,8 +22,8 @@ import { slotEventIn, writeSlotChange } from './write-slot-change.ts';
 /** An event that takes its place at the end of the graph: authorized, with everything loaded that its rows need. */
 export interface Arrival {
   readonly pdu: Pdu;
-  /** Of `pdu.json`. */
-  readonly canonicalJson: string;
+  /** Of `pdu.json`; the signature of both may be under way, and the batch waits for it. */
+  readonly canonicalJson: string | Promise<string>;
   readonly receivedTs: number;
   /** For a state event. */
   readonly slot: Slot | undefined;

@@ -1,11 +1,17 @@
 import { selectAuthEvents } from '@limpet/protocol/authorization/auth-event-selection';
 import { authorizeEvent } from '@limpet/protocol/authorization/authorize-event';
-import { type BuiltEvent, buildEvent, type EventSigner } from '@limpet/protocol/build-event';
+import {
+  type BuiltEvent,
+  buildUnsignedEvent,
+  type EventSigner,
+  type UnsignedEvent,
+} from '@limpet/protocol/build-event';
 import { referenceHash } from '@limpet/protocol/event-id';
 import type { JsonObject } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Pdu, StateMap } from '@limpet/protocol/pdu';
 import type { RoomVersion } from '@limpet/protocol/room-version';
+import { signText } from '@limpet/protocol/signing';
 import type { Platform } from '../../platform/platform.ts';
 
 /** An event that a user of this server wants sent. */
@@ -34,6 +40,11 @@ export interface MadeEvent extends BuiltEvent {
   readonly receivedTs: number;
 }
 
+/** An event whose signature is under way. */
+export interface BegunEvent extends Omit<MadeEvent, 'canonicalJson'> {
+  readonly canonicalJson: Promise<string>;
+}
+
 /** Deepest number that canonical JSON can hold. Specification: server-server API, PDU, `depth`. */
 const MAX_DEPTH = Number.MAX_SAFE_INTEGER;
 const EVENT_ID_BYTES = 18;
@@ -43,16 +54,30 @@ const MAX_SHIFT_MS = 1_000;
 /** Makes the events of this server's users, and refuses those that the room does not allow. */
 export class EventMaker {
   readonly #signer: EventSigner;
-  readonly #platform: Pick<Platform, 'clock' | 'random'>;
+  readonly #platform: Pick<Platform, 'clock' | 'random' | 'signing'>;
   #lastRoomTs = 0;
 
-  constructor(signer: EventSigner, platform: Pick<Platform, 'clock' | 'random'>) {
+  constructor(signer: EventSigner, platform: Pick<Platform, 'clock' | 'random' | 'signing'>) {
     this.#signer = signer;
     this.#platform = platform;
   }
 
   /** Throws M_FORBIDDEN where the rules refuse the event, M_BAD_JSON or M_TOO_LARGE where it cannot be one. */
   make(event: NewEvent, context: EventContext): MadeEvent {
+    const { pdu, signedText, complete, receivedTs } = this.#makeUnsigned(event, context);
+    return { pdu, canonicalJson: complete(signText(signedText, this.#signer.key)), receivedTs };
+  }
+
+  /**
+   * Like `make`, for what nobody looks at as a whole before it is on disk: the signature is made meanwhile, elsewhere,
+   * and is in `pdu.json` and in the text once that is there.
+   */
+  begin(event: NewEvent, context: EventContext): BegunEvent {
+    const { pdu, signedText, complete, receivedTs } = this.#makeUnsigned(event, context);
+    return { pdu, canonicalJson: this.#platform.signing.sign(signedText, this.#signer.key).then(complete), receivedTs };
+  }
+
+  #makeUnsigned(event: NewEvent, context: EventContext): UnsignedEvent & { readonly receivedTs: number } {
     const { version, state, previous } = context;
     const authEvents = selectAuthEvents({ ...event, stateKey: event.stateKey }, state, version);
     const nowMs = this.#platform.clock.nowMs();
@@ -71,10 +96,10 @@ export class EventMaker {
       ...(context.roomId === undefined ? {} : { roomId: context.roomId }),
       ...(version.eventIdIsHash ? {} : this.#chosenId([...previous, ...authEvents], version)),
     };
-    const built = buildEvent(draft, version, this.#signer);
-    const verdict = authorizeEvent(built.pdu, state, version);
+    const unsigned = buildUnsignedEvent(draft, version, this.#signer);
+    const verdict = authorizeEvent(unsigned.pdu, state, version);
     if (!verdict.allowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
-    return { ...built, receivedTs: nowMs };
+    return { ...unsigned, receivedTs: nowMs };
   }
 
   /**

@@ -3,7 +3,7 @@ import { MAX_PREV_EVENTS } from '@limpet/protocol/parse-pdu';
 import { type Pdu, stateMapKey } from '@limpet/protocol/pdu';
 import { type Committed, ExpectationFailed, StaleBatch, type WriteTransaction } from '../../storage/storage.ts';
 import { type Appended, type Arrival, appendEvent, EXTREMITY_EXPECTATION } from './append-event.ts';
-import type { EventContext, EventMaker, MadeEvent, NewEvent } from './event-maker.ts';
+import type { BegunEvent, EventContext, EventMaker, MadeEvent, NewEvent } from './event-maker.ts';
 import { loadMembers, loadSnapshotPieces, type RoomSources } from './load-room.ts';
 import type { LoadedRoom } from './loaded-room.ts';
 import type { Projection } from './projection.ts';
@@ -158,7 +158,7 @@ export class RoomActor {
 
   /** Makes the events one on top of the other; the room in memory is not moved yet. */
   async #makeAll({ made = [], events }: Decision): Promise<Arrival[]> {
-    const { projections, storage, maker } = this.#parts;
+    const { projections, storage } = this.#parts;
     for (const projection of projections) await projection.prepare?.(this.room);
     const { record, extremities } = this.room;
     const isOne = made.length + events.length === 1;
@@ -169,7 +169,7 @@ export class RoomActor {
     for (const next of [...made, ...events]) {
       if (!('pdu' in next)) await this.#loadMembersInto(state, usersNamedBy(next));
       const context = { roomId: record.roomId, version: record.version, state, previous };
-      const one = await this.#approved('pdu' in next ? next : maker.make(next, context));
+      const one = 'pdu' in next ? await this.#approved(next) : await this.#made(next, context);
       arrivals.push(await this.#arrivalOf(one));
       previous = [one.pdu];
       if (one.pdu.stateKey !== undefined && !isOne) state.set(stateMapKey(one.pdu.type, one.pdu.stateKey), one.pdu);
@@ -178,12 +178,23 @@ export class RoomActor {
     return arrivals;
   }
 
-  async #approved(made: MadeEvent): Promise<MadeEvent> {
-    const hasPolicy = this.room.state.has(stateMapKey('m.room.policy', ''));
-    return hasPolicy && this.#parts.approve !== undefined ? this.#parts.approve(this.room.record, made) : made;
+  /** State may be looked at, by the next event or an invite, before it is on disk; so it is signed at once. */
+  #made(event: NewEvent, context: EventContext): MadeEvent | BegunEvent | Promise<MadeEvent> {
+    const { maker } = this.#parts;
+    if (this.#hasPolicy()) return this.#approved(maker.make(event, context));
+    return event.stateKey === undefined ? maker.begin(event, context) : maker.make(event, context);
   }
 
-  async #arrivalOf(made: MadeEvent): Promise<Arrival> {
+  async #approved(made: MadeEvent): Promise<MadeEvent> {
+    const { approve } = this.#parts;
+    return this.#hasPolicy() && approve !== undefined ? approve(this.room.record, made) : made;
+  }
+
+  #hasPolicy(): boolean {
+    return this.room.state.has(stateMapKey('m.room.policy', ''));
+  }
+
+  async #arrivalOf(made: MadeEvent | BegunEvent): Promise<Arrival> {
     const { type, stateKey, redacts } = made.pdu;
     const { slots, events } = this.#parts;
     const slot =

@@ -1,6 +1,6 @@
 import type { Migration } from '../migrations/migration.ts';
 import { MIGRATIONS } from '../migrations/migrations.ts';
-import { defineStatement } from '../statement.ts';
+import { defineStatement, type TextToCome } from '../statement.ts';
 import type { Storage } from '../storage.ts';
 
 /** One database that can be opened, closed and opened again. */
@@ -33,11 +33,11 @@ export interface ThingRow {
 
 export interface NewThing {
   readonly thingNid: number;
-  readonly name: string;
+  readonly name: string | TextToCome;
   readonly note: string | null;
   readonly size: number | null;
   readonly content: Uint8Array | null;
-  readonly [key: string]: string | number | Uint8Array | null;
+  readonly [key: string]: string | number | Uint8Array | null | TextToCome;
 }
 
 export const insertThing = defineStatement<NewThing>(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ExpectationFailed, StaleBatch, StatementFailed } from '../storage.ts';
+import { ExpectationFailed, StaleBatch, StatementFailed, StorageFailure } from '../storage.ts';
 import {
   type ContractDatabase,
   insertThing,
@@ -48,6 +48,35 @@ function describeBatches(open: Open): void {
     const { changed, none } = committed.value;
     expect(committed.rows(none)).toEqual([]);
     expect(committed.rows(changed)).toEqual([{ thing_nid: 1, name: 'second name' }]);
+  });
+
+  test('a text may come later: the batch keeps its place, and the next commit waits for it', async () => {
+    const { storage } = await open();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const first = storage.write((transaction) => transaction.run(insertThing, { ...thing(1), name: promise }));
+    const second = storage.write((transaction) =>
+      transaction.expect(renameThing, { thingNid: 1, name: 'b' }, 'is there'),
+    );
+    await new Promise((done) => setImmediate(done));
+    expect(await thingNames(storage)).toEqual([]);
+    resolve('a');
+    await Promise.all([first, second]);
+    expect(await thingNames(storage)).toEqual(['b']);
+  });
+
+  test('where a text to come fails nothing is written, and the storage goes on', async () => {
+    const { storage } = await open();
+    const broken = Promise.reject(new Error('no text'));
+    const refused = storage.write((transaction) => transaction.run(insertThing, { ...thing(1), name: broken }));
+    await expect(refused).rejects.toThrow(StorageFailure);
+    await storage.write((transaction) => transaction.run(insertThing, thing(2, 'after')));
+    expect(await thingNames(storage)).toEqual(['after']);
+  });
+
+  test('a read waits for no text', async () => {
+    const { storage } = await open();
+    const name = Promise.resolve('one') as never;
+    await expect(storage.read(selectThing, { name })).rejects.toThrow('name is object');
   });
 
   test('a build that throws writes nothing', async () => {

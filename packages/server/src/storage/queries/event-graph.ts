@@ -1,4 +1,4 @@
-import { defineStatement } from '../statement.ts';
+import { defineStatement, type TextToCome } from '../statement.ts';
 
 /**
  * What the writer of events reads and writes of the event graph. Rows of `events` themselves are read by `events.ts`.
@@ -43,7 +43,7 @@ export const insertEvent = defineStatement<{
   isSoftFailed: number;
   hasUrl: number;
   redactedBy: number | null;
-  json: string;
+  json: string | TextToCome;
 }>(
   `insert into events (event_nid, event_id, room_nid, room_index, writer, position, type, state_key, sender, depth,
      origin_server_ts, received_ts, state_before, room_state_before, room_state_after, is_rejected, is_soft_failed,
