@@ -15,6 +15,7 @@ import { accountStanding } from './0014-account-standing.ts';
 import { threadSubscriptions } from './0015-thread-subscriptions.ts';
 import { reports } from './0016-reports.ts';
 import { guests } from './0017-guests.ts';
+import { slidingBytes } from './0018-sliding-bytes.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step from nothing to today, in order. The server takes the missing ones at start, each in a transaction. */
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly Migration[] = [
   threadSubscriptions,
   reports,
   guests,
+  slidingBytes,
 ];

@@ -6,9 +6,11 @@ export interface ConnectionRow {
   device_id: string;
   conn_id: string;
   last_used_ts: number;
+  /** What its versions take, in steps. */
+  bytes: number;
 }
 
-const COLUMNS = 'connection_nid, user_id, device_id, conn_id, last_used_ts';
+const COLUMNS = 'connection_nid, user_id, device_id, conn_id, last_used_ts, bytes';
 
 export const selectConnection = defineStatement<{ connectionNid: number }, ConnectionRow>(
   `select ${COLUMNS} from sliding_connections where connection_nid = :connectionNid`,
@@ -20,13 +22,14 @@ export const insertConnection = defineStatement<{
   deviceId: string;
   connId: string;
   lastUsedTs: number;
+  bytes: number;
 }>(
   `insert into sliding_connections (${COLUMNS})
-   values (:connectionNid, :userId, :deviceId, :connId, :lastUsedTs)`,
+   values (:connectionNid, :userId, :deviceId, :connId, :lastUsedTs, :bytes)`,
 );
 
-export const updateConnectionUse = defineStatement<{ connectionNid: number; lastUsedTs: number }>(
-  'update sliding_connections set last_used_ts = :lastUsedTs where connection_nid = :connectionNid',
+export const updateConnectionUse = defineStatement<{ connectionNid: number; lastUsedTs: number; bytes: number }>(
+  `update sliding_connections set last_used_ts = :lastUsedTs, bytes = :bytes where connection_nid = :connectionNid`,
 );
 
 const SAME = `select connection_nid from sliding_connections
@@ -53,6 +56,23 @@ export const deleteVersionsBeyond = defineStatement<{ userId: string; most: numb
 export const deleteConnectionsBeyond = defineStatement<{ userId: string; most: number }, { connection_nid: number }>(
   `delete from sliding_connections where connection_nid in (${BEYOND}) returning connection_nid`,
 );
+
+/** Those of a user's other connections that do not fit into `mostBytes`, the last used first. */
+const BEYOND_BYTES = `select connection_nid from (
+     select connection_nid, sum(bytes) over (order by last_used_ts desc, connection_nid desc) as bytes_so_far
+     from sliding_connections where user_id = :userId and connection_nid <> :connectionNid
+   ) as others where bytes_so_far > :mostBytes`;
+
+export const deleteVersionsBeyondBytes = defineStatement<{
+  userId: string;
+  connectionNid: number;
+  mostBytes: number;
+}>(`delete from sliding_versions where connection_nid in (${BEYOND_BYTES})`);
+
+export const deleteConnectionsBeyondBytes = defineStatement<
+  { userId: string; connectionNid: number; mostBytes: number },
+  { connection_nid: number }
+>(`delete from sliding_connections where connection_nid in (${BEYOND_BYTES}) returning connection_nid`);
 
 const UNUSED = `select connection_nid from sliding_connections where last_used_ts < :before
    order by last_used_ts, connection_nid limit :limit`;

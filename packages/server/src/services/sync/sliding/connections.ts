@@ -4,9 +4,11 @@ import type { Clock } from '../../../platform/clock.ts';
 import {
   type ConnectionRow,
   deleteConnectionsBeyond,
+  deleteConnectionsBeyondBytes,
   deleteSameConnection,
   deleteVersions,
   deleteVersionsBeyond,
+  deleteVersionsBeyondBytes,
   deleteVersionsOfSame,
   insertConnection,
   insertVersion,
@@ -14,7 +16,7 @@ import {
   selectVersions,
   updateConnectionUse,
 } from '../../../storage/queries/sliding-sync.ts';
-import { ExpectationFailed, type Storage, type WriteTransaction } from '../../../storage/storage.ts';
+import { ExpectationFailed, type RowsToCome, type Storage, type WriteTransaction } from '../../../storage/storage.ts';
 import type { StreamVector } from '../../../storage/stream.ts';
 import {
   applyChange,
@@ -30,10 +32,18 @@ import { formatStateChange, readStateChange } from './state-change-text.ts';
 
 /** Connections of one user, of all devices together; beyond that the one ends that was not used for longest. */
 const MAX_CONNECTIONS_OF_USER = 200;
-/** Rooms of all connections that are kept in memory together; the others are read when they are used again. */
-const MAX_KEPT_ROOMS = 1_000_000;
+/**
+ * What the versions of a user's connections take together, counted in steps; beyond that those end, too, that were not
+ * used for longest. Enough for MAX_CONNECTIONS_OF_USER that take a step each.
+ */
+const MAX_BYTES_OF_USER = 16_777_216;
+const BYTES_STEP = 65_536;
+/** The text of connections that are kept in memory; the others are read when they are used again. */
+const MAX_KEPT_BYTES = 67_108_864;
 /** Versions kept as changes before the whole is written anew. */
 const MAX_VERSIONS = 64;
+/** So is it when they take more than the whole, and more than this. */
+const MIN_CHANGE_BYTES = 16_384;
 /** How exactly it is known when a connection was last used. */
 const USE_NOTED_EVERY_MS = 3_600_000;
 
@@ -52,16 +62,28 @@ export interface Connection extends ConnectionKey {
   /** What the client had for certain when it last came. */
   confirmed: { readonly version: number; readonly state: ConnectionState };
   /** What it was given last, which it may not have received. */
-  pending: { readonly version: number; readonly change: StateChange } | undefined;
+  pending: { readonly version: number; readonly change: StateChange; readonly bytes: number } | undefined;
   lastVersion: number;
-  /** Rows of versions. */
-  rows: number;
+  /** The rows that make `confirmed`. */
+  rows: KeptRows;
+  /** What its row says that it takes. */
+  notedBytes: number;
   lastUsedTs: number;
   /** Ends the request that is under way. */
   supersede: () => void;
   /** The lists of the last request, as text; `undefined` when that is not known any more. */
   lists: string | undefined;
 }
+
+interface KeptRows {
+  readonly count: number;
+  /** Of the first one. */
+  readonly wholeBytes: number;
+  /** Of the others together. */
+  readonly changeBytes: number;
+}
+
+const NO_ROWS: KeptRows = { count: 0, wholeBytes: 0, changeBytes: 0 };
 
 /** A connection as one request meets it. */
 export interface OpenConnection {
@@ -80,16 +102,18 @@ export interface OpenConnection {
 export class Connections {
   readonly #storage: Storage;
   readonly #clock: Clock;
+  readonly #maxBytesOfUser: number;
   readonly #kept = new LRUCache<number, Connection>({
-    maxSize: MAX_KEPT_ROOMS,
-    sizeCalculation: ({ confirmed }) => confirmed.state.rooms.size + 1,
+    maxSize: MAX_KEPT_BYTES,
+    sizeCalculation: (connection) => bytesOf(connection) + (connection.lists?.length ?? 0) + 1,
   });
 
   #met = 0;
 
-  constructor(storage: Storage, clock: Clock) {
+  constructor(storage: Storage, clock: Clock, maxBytesOfUser = MAX_BYTES_OF_USER) {
     this.#storage = storage;
     this.#clock = clock;
+    this.#maxBytesOfUser = maxBytesOfUser;
   }
 
   /** Throws M_UNKNOWN_POS for a `pos` that is none of this connection, or is not kept any more. */
@@ -114,11 +138,12 @@ export class Connections {
    */
   async save(connection: Connection, change: StateChange): Promise<number> {
     const version = connection.lastVersion + 1;
+    const json = formatStateChange(change);
     connection.lastVersion = version;
-    connection.pending = { version, change };
+    connection.pending = { version, change, bytes: Buffer.byteLength(json) };
     try {
-      if (connection.nid === 0) await this.#insert(connection, version, change);
-      else await this.#storage.write((transaction) => this.#append(transaction, connection, version));
+      const ended = connection.nid === 0 ? await this.#insert(connection, json) : await this.#append(connection, json);
+      for (const connectionNid of ended) this.#end(connectionNid);
     } catch (error) {
       // What is in memory is not what is on disk: the next request reads anew.
       this.#kept.delete(connection.nid);
@@ -156,31 +181,45 @@ export class Connections {
         confirmed,
         pending: undefined,
         lastVersion: 0,
-        rows: 0,
+        rows: NO_ROWS,
+        notedBytes: 0,
       },
       ...{ lastUsedTs: this.#clock.nowMs(), supersede: () => {}, lists: undefined, given: undefined },
     };
     return { connection, version: 0, state: NEW_CONNECTION, since: undefined };
   }
 
-  async #insert(connection: Connection, version: number, change: StateChange): Promise<void> {
-    const { userId, deviceId, connId, lastUsedTs } = connection;
+  /** Gives the connections that ended. */
+  async #insert(connection: Connection, json: string): Promise<number[]> {
+    const { userId, deviceId, connId, lastUsedTs, lastVersion: version } = connection;
     const key = { userId, deviceId, connId };
     const beyond = { userId, most: MAX_CONNECTIONS_OF_USER };
+    const bytes = inSteps(bytesOf(connection));
     const committed = await this.#storage.write((transaction) => {
       const connectionNid = transaction.allocate();
       transaction.run(deleteVersionsOfSame, key);
       const same = transaction.fetch(deleteSameConnection, key);
-      transaction.run(insertConnection, { connectionNid, ...key, lastUsedTs });
-      transaction.run(insertVersion, { connectionNid, version, json: formatStateChange(change) });
+      transaction.run(insertConnection, { connectionNid, ...key, lastUsedTs, bytes });
+      transaction.run(insertVersion, { connectionNid, version, json });
       transaction.run(deleteVersionsBeyond, beyond);
       const dropped = transaction.fetch(deleteConnectionsBeyond, beyond);
-      return { connectionNid, same, dropped };
+      const large = this.#makeRoom(transaction, { userId, connectionNid, bytes });
+      return { connectionNid, ended: [same, dropped, large] };
     });
-    const { connectionNid, same, dropped } = committed.value;
+    const { connectionNid, ended } = committed.value;
     connection.nid = connectionNid;
-    connection.rows = 1;
-    for (const row of [...committed.rows(same), ...committed.rows(dropped)]) this.#end(row.connection_nid);
+    connection.notedBytes = bytes;
+    return ended.flatMap((rows) => committed.rows(rows)).map((row) => row.connection_nid);
+  }
+
+  /** Ends connections of the user so that this one, which takes so much, stays within what all may take. */
+  #makeRoom(
+    transaction: WriteTransaction,
+    { userId, connectionNid, bytes }: { userId: string; connectionNid: number; bytes: number },
+  ): RowsToCome<{ connection_nid: number }> {
+    const beyond = { userId, connectionNid, mostBytes: Math.max(0, this.#maxBytesOfUser - bytes) };
+    transaction.run(deleteVersionsBeyondBytes, beyond);
+    return transaction.fetch(deleteConnectionsBeyondBytes, beyond);
   }
 
   /** Who waits on it is answered: nobody comes back for what he would be told. */
@@ -189,23 +228,36 @@ export class Connections {
     this.#kept.delete(connectionNid);
   }
 
-  #append(transaction: WriteTransaction, connection: Connection, version: number): void {
-    const { nid: connectionNid, confirmed, pending } = connection;
-    if (pending === undefined) return;
-    // Else versions would be left that are of no connection.
-    const use = { connectionNid, lastUsedTs: connection.lastUsedTs };
-    transaction.expect(updateConnectionUse, use, 'the connection is there');
-    const from = confirmed.version + 1;
-    // An answer that the client did not get is out of the world.
-    transaction.run(deleteVersions, { connectionNid, from, upTo: version });
-    connection.rows += 1;
-    if (connection.rows > MAX_VERSIONS) {
-      transaction.run(deleteVersions, { connectionNid, from: 0, upTo: confirmed.version });
-      const json = formatStateChange(wholeChange(confirmed.state));
-      transaction.run(insertVersion, { connectionNid, version: confirmed.version, json });
-      connection.rows = 2;
+  /** Gives the connections that ended. */
+  async #append(connection: Connection, json: string): Promise<number[]> {
+    const committed = await this.#storage.write((transaction) => this.#writeNext(transaction, connection, json));
+    return committed.value === undefined ? [] : committed.rows(committed.value).map((row) => row.connection_nid);
+  }
+
+  #writeNext(
+    transaction: WriteTransaction,
+    connection: Connection,
+    json: string,
+  ): RowsToCome<{ connection_nid: number }> | undefined {
+    const { nid: connectionNid, userId, confirmed, rows, lastVersion: version } = connection;
+    const whole = isToBeWhole(rows) ? formatStateChange(wholeChange(confirmed.state)) : undefined;
+    if (whole !== undefined) {
+      connection.rows = { count: 1, wholeBytes: Buffer.byteLength(whole), changeBytes: 0 };
     }
-    transaction.run(insertVersion, { connectionNid, version, json: formatStateChange(pending.change) });
+    const bytes = inSteps(bytesOf(connection));
+    const isLarger = bytes > connection.notedBytes;
+    connection.notedBytes = bytes;
+    // Else versions would be left that are of no connection.
+    const use = { connectionNid, lastUsedTs: connection.lastUsedTs, bytes };
+    transaction.expect(updateConnectionUse, use, 'the connection is there');
+    // An answer that the client did not get is out of the world.
+    transaction.run(deleteVersions, { connectionNid, from: confirmed.version + 1, upTo: version });
+    if (whole !== undefined) {
+      transaction.run(deleteVersions, { connectionNid, from: 0, upTo: confirmed.version });
+      transaction.run(insertVersion, { connectionNid, version: confirmed.version, json: whole });
+    }
+    transaction.run(insertVersion, { connectionNid, version, json });
+    return isLarger ? this.#makeRoom(transaction, { userId, connectionNid, bytes }) : undefined;
   }
 
   /** Of a connection that is somebody else's no more is read than that. */
@@ -228,7 +280,7 @@ export class Connections {
     if (unusedMs > UNUSED_CONNECTION_MS) throw unknownPos();
     if (unusedMs < USE_NOTED_EVERY_MS) return;
     connection.lastUsedTs = nowMs;
-    const use = { connectionNid: connection.nid, lastUsedTs: nowMs };
+    const use = { connectionNid: connection.nid, lastUsedTs: nowMs, bytes: connection.notedBytes };
     await this.#storage.write((transaction) => transaction.run(updateConnectionUse, use));
   }
 }
@@ -240,19 +292,42 @@ interface VersionRow {
 
 function readConnection(row: ConnectionRow, before: readonly VersionRow[], last: VersionRow): Omit<Connection, 'name'> {
   let state = NEW_CONNECTION;
-  for (const { json } of before) state = applyChange(state, readStateChange(json));
+  let rows = NO_ROWS;
+  for (const { json } of before) {
+    state = applyChange(state, readStateChange(json));
+    rows = withRow(rows, Buffer.byteLength(json));
+  }
   return {
     nid: row.connection_nid,
     ...keyOf(row),
     confirmed: { version: before.at(-1)?.version ?? 0, state },
-    pending: { version: last.version, change: readStateChange(last.json) },
+    pending: { version: last.version, change: readStateChange(last.json), bytes: Buffer.byteLength(last.json) },
     lastVersion: last.version,
-    rows: before.length + 1,
+    rows,
+    notedBytes: row.bytes,
     lastUsedTs: row.last_used_ts,
     supersede: () => {},
     lists: undefined,
     given: undefined,
   };
+}
+
+function withRow({ count, wholeBytes, changeBytes }: KeptRows, bytes: number): KeptRows {
+  if (count === 0) return { count: 1, wholeBytes: bytes, changeBytes: 0 };
+  return { count: count + 1, wholeBytes, changeBytes: changeBytes + bytes };
+}
+
+/** With one more there would be too many, or they take more than they stand for. */
+function isToBeWhole({ count, wholeBytes, changeBytes }: KeptRows): boolean {
+  return count >= MAX_VERSIONS || changeBytes > Math.max(wholeBytes, MIN_CHANGE_BYTES);
+}
+
+function bytesOf({ rows, pending }: Connection): number {
+  return rows.wholeBytes + rows.changeBytes + (pending?.bytes ?? 0);
+}
+
+function inSteps(bytes: number): number {
+  return Math.ceil(bytes / BYTES_STEP) * BYTES_STEP;
 }
 
 function keyOf({ user_id: userId, device_id: deviceId, conn_id: connId }: ConnectionRow): ConnectionKey {
@@ -269,6 +344,7 @@ function confirm(connection: Connection, version: number): number {
   if (version === confirmed.version && version !== 0) return version;
   if (version !== pending?.version) throw unknownPos();
   connection.confirmed = { version, state: applyChange(confirmed.state, pending.change) };
+  connection.rows = withRow(connection.rows, pending.bytes);
   connection.pending = undefined;
   return version;
 }
