@@ -72,19 +72,15 @@ export function buildUnsignedEvent(draft: EventDraft, version: RoomVersion, sign
   refuseUnless(checkCanonicalJson(fields, version), 'M_BAD_JSON');
   refuseUnless(checkFieldSizes(fields), 'M_TOO_LARGE');
 
-  // Each field is encoded once; the three texts of an event differ in which fields they hold.
-  const texts = new Map<string, string>();
-  for (const key of Object.keys(fields)) {
-    texts.set(key, encodeCanonicalJson(fields[key] as JsonValue));
-  }
-  const hashes = { sha256: hashOfText(joinFields(texts, [...texts.keys()].sort())) };
+  const texts = textsOf(fields);
+  const hashes = { sha256: hashOfText(joinFields(texts)) };
   texts.set('hashes', encodeCanonicalJson(hashes));
   const signedText = signedTextFrom(texts, fields, version);
 
   function complete(signature: string): string {
     json.signatures = { [signer.serverName]: { [signer.key.keyId]: signature } };
     texts.set('signatures', encodeCanonicalJson(json.signatures));
-    return joinFields(texts, [...texts.keys()].sort());
+    return joinFields(texts);
   }
   const json: JsonObject = { ...fields, hashes };
   const eventId = version.eventIdIsHash ? eventIdOfSignedText(signedText, version) : draft.eventId;
@@ -159,18 +155,43 @@ function referenceHashFrom(draft: EventDraft, eventId: string): string {
   return hash;
 }
 
+/**
+ * Each field is encoded once; the three texts of an event differ in which fields they hold. They are in order, with a
+ * place for `hashes` and `signatures`, which are `undefined` until they are known.
+ */
+type FieldTexts = Map<string, string | undefined>;
+
+function textsOf(fields: JsonObject): FieldTexts {
+  const keys = Object.keys(fields);
+  keys.push('hashes', 'signatures');
+  const texts: FieldTexts = new Map();
+  for (const key of keys.sort()) {
+    const value = fields[key];
+    texts.set(key, value === undefined ? undefined : encodeCanonicalJson(value));
+  }
+  return texts;
+}
+
 /** What `signedTextOf` would give: the fields that redaction keeps, with the content that it leaves. */
-function signedTextFrom(texts: ReadonlyMap<string, string>, fields: JsonObject, version: RoomVersion): string {
+function signedTextFrom(texts: FieldTexts, fields: JsonObject, version: RoomVersion): string {
   const content = fields.content as JsonObject;
   const redacted = redactContent(fields.type, content, version);
-  const redactedTexts = redacted === content ? texts : new Map(texts).set('content', encodeCanonicalJson(redacted));
-  const keptKeys = topLevelKeys(version).filter((key) => key !== 'signatures' && texts.has(key));
-  return joinFields(redactedTexts, keptKeys);
+  const contentText = redacted === content ? undefined : encodeCanonicalJson(redacted);
+  const keptKeys = topLevelKeys(version);
+  return joinFields(texts, (key, text) => {
+    if (!keptKeys.includes(key)) return undefined;
+    return key === 'content' && contentText !== undefined ? contentText : text;
+  });
 }
 
 /** No key needs an escape: `fieldsOf` sees to it. */
-function joinFields(texts: ReadonlyMap<string, string>, sortedKeys: readonly string[]): string {
-  return `{${sortedKeys.map((key) => `"${key}":${texts.get(key)}`).join(',')}}`;
+function joinFields(texts: FieldTexts, change = (_key: string, text: string): string | undefined => text): string {
+  let joined = '';
+  texts.forEach((text, key) => {
+    const changed = text === undefined ? undefined : change(key, text);
+    if (changed !== undefined) joined += `${joined === '' ? '{' : ','}"${key}":${changed}`;
+  });
+  return `${joined}}`;
 }
 
 function refuseUnless(verdict: Verdict, errcode: Errcode): void {

@@ -16,6 +16,9 @@ const MAX_ENCODED_DEPTH = 500;
  * Half a surrogate pair comes out as an escape, as from `JSON.stringify`; `checkCanonicalJson` is what refuses it.
  */
 export function encodeCanonicalJson(value: JsonValue): string {
+  if (typeof value !== 'object') {
+    return encodeMember(value, 0);
+  }
   if (isCanonicallyOrdered(value, 0)) {
     const text = JSON.stringify(value);
     if (!SURROGATE.test(text)) {

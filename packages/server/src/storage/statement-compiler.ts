@@ -74,10 +74,10 @@ export function createStatementCompiler(adapter: StorageAdapter): StatementCompi
     },
     bind(compiled, values, late) {
       const parameters: BoundValue[] = [];
-      for (const [index, name] of compiled.names.entries()) {
+      for (const name of compiled.names) {
         const value = values[name];
         const isLate = late !== undefined && value instanceof Promise;
-        if (isLate) late.push({ text: value, parameters, index });
+        if (isLate) late.push({ text: value, parameters, index: parameters.length });
         parameters.push(isLate ? null : bindValue(name, value, adapter));
       }
       return parameters;
