@@ -1,7 +1,8 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
-import { type Storage, StorageFailure } from '../src/storage/storage.ts';
+import type { Storage } from '../src/storage/storage.ts';
+import { type FragileStorage, fragileStorage } from './support/fragile-storage.ts';
 import { createManualWorld, type ManualWorld } from './support/manual-world.ts';
 import { silentLog } from './support/silent-log.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
@@ -14,28 +15,6 @@ const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
-
-/** A database that fails when it is told to, before or after it has done what was asked. */
-interface FragileStorage {
-  readonly storage: Storage;
-  fail(when: 'before' | 'after', times: number): void;
-}
-
-function fragile(real: Storage): FragileStorage {
-  let failure: { when: 'before' | 'after'; times: number } = { when: 'before', times: 0 };
-  const write: Storage['write'] = async (build, options) => {
-    if (failure.times === 0) return real.write(build, options);
-    failure = { ...failure, times: failure.times - 1 };
-    if (failure.when === 'after') await real.write(build, options);
-    throw new StorageFailure('The disk is full', undefined);
-  };
-  return {
-    storage: { ...real, write },
-    fail(when, times) {
-      failure = { when, times };
-    },
-  };
-}
 
 interface Scene {
   readonly world: ManualWorld;
@@ -50,7 +29,7 @@ async function begin(): Promise<Scene> {
   const world = createManualWorld();
   const real = await openTestStorage();
   ends.push(() => real.close());
-  const broken = fragile(real);
+  const broken = fragileStorage(real);
   // What fails on purpose here is in the log, where it belongs.
   const log = { ...silentLog, error: () => undefined };
   const server = await createTestServer({ world, storage: broken.storage, log });

@@ -1,15 +1,16 @@
 import { powerLevelsOf } from '@limpet/protocol/authorization/power-levels';
 import { roomCreators } from '@limpet/protocol/authorization/room-creators';
-import { isJsonObject, type JsonObject } from '@limpet/protocol/json';
+import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import { type Pdu, type StateMap, stateEvent } from '@limpet/protocol/pdu';
 import type { RoomVersion } from '@limpet/protocol/room-version';
 import type { MemberProfile } from '../accounts/profiles.ts';
 import { defaultPowerLevels } from './default-power-levels.ts';
 import type { NewEvent } from './event-maker.ts';
 import { memberContent, memberEvent } from './membership-changes.ts';
+import { aliasesIn } from './sending.ts';
 
 /** Of the old room's state what goes over to the new one, in this order. Power levels come last. */
-export const TRANSFERRED_TYPES = [
+const TRANSFERRED_TYPES = [
   'm.room.join_rules',
   'm.room.history_visibility',
   'm.room.guest_access',
@@ -35,6 +36,8 @@ export interface RoomToReplace {
   readonly oldVersion: RoomVersion;
   readonly bans: readonly Pdu[];
   readonly spaceLinks: readonly Pdu[];
+  /** Of this server, that lead to the old room. */
+  readonly aliases: ReadonlySet<JsonValue>;
   readonly additionalCreators: readonly string[];
   readonly profile: MemberProfile;
 }
@@ -62,7 +65,29 @@ export function replacementEvents(old: RoomToReplace): NewEvent[] {
     ...old.bans,
   ];
   const events = copied.map(({ type, stateKey, content }): NewEvent => ({ sender: userId, type, stateKey, content }));
-  return [join, ...events, { sender: userId, type: 'm.room.power_levels', stateKey: '', content: powerLevels(old) }];
+  const own = (type: string, content: JsonObject): NewEvent => ({ sender: userId, type, stateKey: '', content });
+  const names = aliasesThat(old, (alias) => old.aliases.has(alias));
+  const named = Object.keys(names).length === 0 ? [] : [own('m.room.canonical_alias', names)];
+  return [join, ...events, ...named, own('m.room.power_levels', powerLevels(old))];
+}
+
+/** What the old room is called once its aliases of this server have gone over; `undefined` where nothing changes. */
+export function remainingAliases(old: RoomToReplace): JsonObject | undefined {
+  const isTaken = aliasesIn(canonicalAlias(old)).some((alias) => old.aliases.has(alias));
+  return isTaken ? aliasesThat(old, (alias) => !old.aliases.has(alias)) : undefined;
+}
+
+function aliasesThat(old: RoomToReplace, isKept: (alias: JsonValue) => boolean): JsonObject {
+  const { alias, alt_aliases: alternatives } = canonicalAlias(old);
+  const kept = Array.isArray(alternatives) ? alternatives.filter(isKept) : [];
+  return {
+    ...(alias !== undefined && alias !== null && alias !== '' && isKept(alias) ? { alias } : {}),
+    ...(kept.length > 0 ? { alt_aliases: kept } : {}),
+  };
+}
+
+function canonicalAlias({ state }: RoomToReplace): JsonObject {
+  return stateEvent(state, 'm.room.canonical_alias', '')?.content ?? {};
 }
 
 /** Those of the old room. Creators are named, or are not, as the new version has it. */

@@ -44,8 +44,18 @@ export interface Decision {
   readonly planned?: readonly PlannedArrival[];
   /** Events that were kept back and get their place in the timeline now; they come last. */
   readonly released?: readonly RoomEvent[];
+  /** A room that begins in the same batch, or not at all. */
+  readonly newRoom?: PreparedWrite;
   /** Further rows of the same batch; `events` are those above as they are written. */
   readonly alongside?: ((transaction: WriteTransaction, events: readonly RoomEvent[]) => void) | undefined;
+}
+
+/** Everything that one batch does to a room, made and allowed. It is written once: then its actor stands behind it. */
+export interface PreparedWrite {
+  /** Adds it to the batch, and moves the room in memory past it; the events that are written. */
+  write(transaction: WriteTransaction): readonly RoomEvent[];
+  /** To be called with the batch's promise, as soon as there is one. */
+  follow(committed: Promise<unknown>): void;
 }
 
 /** Looks at the room and says what to send. It has the room for itself until it is done. */
@@ -123,6 +133,11 @@ export class RoomActor {
     } finally {
       this.#waiting--;
     }
+  }
+
+  /** Makes what a room begins with that nobody knows yet, to be written with something else. */
+  async prepare(decision: Decision): Promise<PreparedWrite> {
+    return this.#prepared(await this.#makeAll(decision), decision);
   }
 
   /**
@@ -205,43 +220,58 @@ export class RoomActor {
   }
 
   #write(arrivals: readonly Arrival[], decision: Decision): Promise<Committed<readonly RoomEvent[]>> {
-    const { alongside, planned = [], released = [] } = decision;
+    const prepared = this.#prepared(arrivals, decision);
+    const committed = this.#parts.storage.write((transaction) => prepared.write(transaction), {
+      lane: this.room.roomId,
+    });
+    prepared.follow(committed);
+    return committed;
+  }
+
+  #prepared(arrivals: readonly Arrival[], decision: Decision): PreparedWrite {
+    const { alongside, newRoom, planned = [], released = [] } = decision;
+    const slots = [...arrivals, ...planned].flatMap(({ slot }) => slot ?? []);
     const appended: Appended[] = [];
     let isBegun = false;
-    const build = (transaction: WriteTransaction) => {
+    let hasNewState = false;
+    const write = (transaction: WriteTransaction) => {
       isBegun = true;
+      const before = this.room.current;
       const batch = new Map<string, RoomEvent>();
       const parts = { ...this.#parts, batch };
       for (const plan of planned) appended.push(appendPlanned(transaction, this.room, plan, parts));
       for (const arrival of arrivals) appended.push(appendEvent(transaction, this.room, arrival, this.#parts));
       for (const event of released) appended.push(appendReleased(transaction, this.room, event, this.#parts));
       for (const one of appended) this.#remember(one);
+      hasNewState = planned.length + arrivals.length > 0 && identityOf(before) !== identityOf(this.room.current);
       const events = appended.map((one) => one.event);
+      newRoom?.write(transaction);
       alongside?.(transaction, events);
       return events;
     };
-    const before = this.room.current;
-    const committed = this.#parts.storage.write(build, { lane: this.room.roomId });
-    const hasNewState = planned.length + arrivals.length > 0 && identityOf(before) !== identityOf(this.room.current);
-    const slots = [...arrivals, ...planned].flatMap(({ slot }) => slot ?? []);
-    const lastWrite = this.#lastWrite;
-    const settled = committed.then(
-      () => {
-        for (const slot of slots) slot.isCommitted = true;
-        for (const snapshot of appended.flatMap(({ snapshots }) => snapshots)) {
-          if (snapshot.entries !== undefined && snapshot.entries.size > MAX_KEPT_ENTRIES) snapshot.entries = undefined;
-        }
-        this.#parts.afterWrite(this.room, { hasNewState });
-      },
-      (error) => {
-        const isSlotTaken = error instanceof ExpectationFailed && error.expectation === SLOT_EXPECTATION;
-        if (isSlotTaken) this.#forgetSlots(slots);
-        if (isBegun) this.#fail(appended);
-      },
-    );
-    // One that the storage did not take at all ends before those that wait.
-    this.#lastWrite = settled.then(() => lastWrite);
-    return committed;
+    const follow = (committed: Promise<unknown>) => {
+      newRoom?.follow(committed);
+      const settled = committed.then(
+        () => this.#succeed(appended, slots, hasNewState),
+        (error) => {
+          const isSlotTaken = error instanceof ExpectationFailed && error.expectation === SLOT_EXPECTATION;
+          if (isSlotTaken) this.#forgetSlots(slots);
+          if (isBegun) this.#fail(appended);
+        },
+      );
+      const lastWrite = this.#lastWrite;
+      // One that the storage did not take at all ends before those that wait.
+      this.#lastWrite = settled.then(() => lastWrite);
+    };
+    return { write, follow };
+  }
+
+  #succeed(appended: readonly Appended[], slots: readonly Slot[], hasNewState: boolean): void {
+    for (const slot of slots) slot.isCommitted = true;
+    for (const snapshot of appended.flatMap(({ snapshots }) => snapshots)) {
+      if (snapshot.entries !== undefined && snapshot.entries.size > MAX_KEPT_ENTRIES) snapshot.entries = undefined;
+    }
+    this.#parts.afterWrite(this.room, { hasNewState });
   }
 
   /** Followers of the stream meet the event before this actor hears of the commit, so it is known from now on. */
@@ -295,6 +325,7 @@ function usersNamedBy({ sender, type, stateKey, content }: NewEvent): string[] {
   return typeof authorisingUser === 'string' ? [sender, stateKey, authorisingUser] : [sender, stateKey];
 }
 
-function isNothing({ made = [], events, planned = [], released = [], alongside }: Decision): boolean {
-  return made.length + events.length + planned.length + released.length === 0 && alongside === undefined;
+function isNothing({ made = [], events, planned = [], released = [], newRoom, alongside }: Decision): boolean {
+  const count = made.length + events.length + planned.length + released.length;
+  return count === 0 && newRoom === undefined && alongside === undefined;
 }

@@ -4,7 +4,7 @@ import type { WriteTransaction } from '../../storage/storage.ts';
 import type { MadeEvent, NewEvent } from './event-maker.ts';
 import { loadRoom } from './load-room.ts';
 import { LoadedRoom } from './loaded-room.ts';
-import { type Decide, isOutdated, RoomActor, type RoomActorParts } from './room-actor.ts';
+import { type Decide, isOutdated, type PreparedWrite, RoomActor, type RoomActorParts } from './room-actor.ts';
 import type { RoomEvent, RoomRecord } from './room-event.ts';
 import { UnknownRoom } from './unknown-room.ts';
 
@@ -25,7 +25,12 @@ export interface RoomToCreate {
   readonly isListed: boolean;
   readonly events: readonly NewEvent[];
   /** Further rows of the same batch. */
-  readonly alongside: (transaction: WriteTransaction, roomId: string) => void;
+  readonly alongside?: (transaction: WriteTransaction, roomId: string) => void;
+}
+
+/** A room that is ready to be written. It is there once the batch is on disk. */
+export interface NewRoom extends PreparedWrite {
+  readonly record: RoomRecord;
 }
 
 /** Who looks after rooms once they have changed. */
@@ -109,6 +114,15 @@ export class RoomWriter {
 
   /** Writes a new room in one batch: all of it is there, or nothing. */
   async create(draft: RoomToCreate): Promise<RoomRecord> {
+    const { record, ...prepared } = await this.prepare(draft);
+    const committed = this.#parts.storage.write(prepared.write, { lane: record.roomId });
+    prepared.follow(committed);
+    await committed;
+    return record;
+  }
+
+  /** Makes everything that a new room begins with, for who writes it together with something else. */
+  async prepare(draft: RoomToCreate): Promise<NewRoom> {
     const { storage, events, serverName } = this.#parts;
     const { value: nid } = await storage.write((transaction) => transaction.allocate());
     const create = await this.#createEventOfNewRoom(draft);
@@ -116,26 +130,34 @@ export class RoomWriter {
     const createdTs = create.receivedTs;
     const record: RoomRecord = { nid, roomId, version: draft.version, createdTs };
     const actor = this.#startActor(new LoadedRoom(record, serverName));
-    try {
-      await actor.perform(() => ({
-        made: [create],
-        events: draft.events,
-        alongside: (transaction) => {
-          const version = record.version.id;
-          transaction.run(insertRoom, { roomNid: nid, roomId, version, isListed: Number(draft.isListed), createdTs });
-          draft.alongside(transaction, roomId);
-          // Followers of the stream meet the room as soon as it is committed.
-          events.rememberRoom(record);
-        },
-      }));
-    } catch (error) {
-      events.forgetRoom(record);
-      throw error;
-    }
+    const { write, follow } = await actor.prepare({
+      made: [create],
+      events: draft.events,
+      alongside: (transaction) => {
+        const version = record.version.id;
+        transaction.run(insertRoom, { roomNid: nid, roomId, version, isListed: Number(draft.isListed), createdTs });
+        draft.alongside?.(transaction, roomId);
+        // Followers of the stream meet the room as soon as it is committed.
+        events.rememberRoom(record);
+      },
+    });
+    return {
+      record,
+      write,
+      follow: (committed) => {
+        follow(committed);
+        committed.then(
+          () => this.#keep(actor),
+          () => events.forgetRoom(record),
+        );
+      },
+    };
+  }
+
+  #keep(actor: RoomActor): void {
     const entry = { ready: Promise.resolve(actor), actor };
-    this.#entries.set(roomId, entry);
+    this.#entries.set(actor.room.roomId, entry);
     this.#shrink(entry);
-    return record;
   }
 
   /**

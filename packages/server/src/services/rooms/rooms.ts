@@ -160,6 +160,6 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
       await sweeper.stop();
     },
     createRoom: (request) => createRoom(request, creation),
-    upgradeRoom: (request) => upgradeRoom(request, { ...parts, writer, maker, sending }),
+    upgradeRoom: (request) => upgradeRoom(request, { ...parts, writer, maker }),
   };
 }
