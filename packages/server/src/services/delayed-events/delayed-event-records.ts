@@ -11,6 +11,7 @@ import {
   selectDelayIdOfTransaction,
   selectScheduledEvent,
   selectScheduledEvents,
+  updateAttempt,
   updateFinalised,
   updateRestarted,
 } from '../../storage/queries/delayed-events.ts';
@@ -120,6 +121,12 @@ export class DelayedEventRecords {
       if (last === undefined || rows.length < PAGE) return;
       after = last.delayed_nid;
     }
+  }
+
+  /** Keeps the event that is made of a delayed one before it is in the room: whoever tries again sends the same. */
+  async keepAttempt(delayedNid: number, attemptJson: string): Promise<void> {
+    const row = { delayedNid, attemptJson };
+    await this.#storage.write((transaction) => transaction.expect(updateAttempt, row, SCHEDULED_EXPECTATION));
   }
 
   async restart(delayedNid: number, sinceTs: number, delayMs: number): Promise<void> {

@@ -5,7 +5,7 @@ import type { ScheduledEvent } from './scheduled-events.ts';
 type Row = Awaited<ReturnType<ConstructorParameters<typeof DelayedEventSender>[0]['records']['contentOf']>>;
 
 function rowOf(type: string): Row {
-  const standing = { is_locked: 0, is_suspended: 0 };
+  const standing = { attempt_json: null, is_locked: 0, is_suspended: 0 };
   return { ...standing, room_id: '!a:x', type, state_key: null, content_json: '{}', top_level_json: null } as Row;
 }
 
@@ -16,6 +16,7 @@ test('what is due first goes to its room first, also where it takes longer to re
     clock: { nowMs: () => 0, monotonicMs: () => 0 },
     records: {
       contentOf: (nid) => reads.get(nid)?.promise ?? Promise.resolve(undefined),
+      keepAttempt: async () => undefined,
       writeSent: () => undefined,
       writeSentNow: async () => undefined,
     },

@@ -3,6 +3,7 @@ import { MatrixError } from '@limpet/protocol/matrix-error';
 import type { Clock } from '../../platform/clock.ts';
 import { accountLocked } from '../accounts/account-locked.ts';
 import type { EventStore } from '../rooms/event-store.ts';
+import type { InviteAttempt } from '../rooms/joining/remote-invites.ts';
 import type { Sending } from '../rooms/sending.ts';
 import type { RecordTransaction } from '../rooms/sent-transactions.ts';
 import type { DelayedEventRecords } from './delayed-event-records.ts';
@@ -10,7 +11,7 @@ import type { SendReason } from './delayed-event-state.ts';
 import type { ScheduledEvent } from './scheduled-events.ts';
 
 export interface DelayedEventSenderParts {
-  readonly records: Pick<DelayedEventRecords, 'contentOf' | 'writeSent' | 'writeSentNow'>;
+  readonly records: Pick<DelayedEventRecords, 'contentOf' | 'keepAttempt' | 'writeSent' | 'writeSentNow'>;
   readonly sending: Pick<Sending, 'sendEvent' | 'setState'>;
   readonly events: Pick<EventStore, 'byIds'>;
   readonly clock: Clock;
@@ -64,9 +65,16 @@ export class DelayedEventSender {
     const content = JSON.parse(row.content_json) as JsonObject;
     const extraTopLevel = row.top_level_json === null ? undefined : (JSON.parse(row.top_level_json) as JsonObject);
     const event = { sender: { userId }, roomId, type, content, extraTopLevel, alongside };
-    const eventId = await (stateKey === null ? sending.sendEvent(event) : sending.setState({ ...event, stateKey }));
+    const attempt: InviteAttempt = {
+      before: row.attempt_json ?? undefined,
+      keep: (canonicalJson) => records.keepAttempt(nid, canonicalJson),
+    };
+    const eventId = await (stateKey === null
+      ? sending.sendEvent(event)
+      : sending.setState({ ...event, stateKey, attempt }));
     if (isRecorded) return;
-    // An invite of a user of another server came back from there as an event of another batch.
+    // An invite of a user of another server came back from there as an event of another batch. After a crash between
+    // the two it is found by its ID.
     const eventNid = (await events.byIds([eventId])).get(eventId)?.nid;
     if (eventNid === undefined) throw new Error(`The event ${eventId} was sent and is not there`);
     await records.writeSentNow(endingOf(eventId), { delayId, eventNid });

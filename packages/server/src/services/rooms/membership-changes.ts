@@ -11,6 +11,7 @@ import type { EventStore } from './event-store.ts';
 import { checkGuestAccess, noGuests } from './guest-access.ts';
 import { inviteBlocked } from './invite-blocked.ts';
 import { joinedRooms } from './joined-rooms.ts';
+import type { InviteAttempt } from './joining/remote-invites.ts';
 import type { RoomsElsewhere } from './joining/rooms-elsewhere.ts';
 import { type LoadedRoom, membershipIn } from './loaded-room.ts';
 import type { LocalAccounts } from './local-accounts.ts';
@@ -225,10 +226,11 @@ export class MembershipChanges {
     target: string;
     content: JsonObject;
     extraTopLevel: JsonObject | undefined;
-    /** Not for an invite of a user of another server, which comes back from there. */
+    /** Not for an invite of a user of another server, which comes back from there: that has `attempt`. */
     alongside?: RecordTransaction | undefined;
+    attempt?: InviteAttempt | undefined;
   }): Promise<string> {
-    const { roomId, sender, target, extraTopLevel, alongside } = request;
+    const { roomId, sender, target, extraTopLevel, alongside, attempt } = request;
     const { membership } = request.content;
     if (membership === 'invite') await this.#checkTakesInvites(target);
     const isOfTarget = membership === 'invite' || (membership === 'join' && sender === target);
@@ -236,7 +238,8 @@ export class MembershipChanges {
     const content = { ...profileContent(profile), ...request.content };
     if (membership === 'invite' && this.#isRemote(target)) {
       const event = { ...memberEvent(sender, target, content), extraTopLevel };
-      const eventId = await this.#parts.elsewhere.invites.invite({ roomId, sender, target, event }, () => false);
+      const invite = { roomId, sender, target, event, attempt };
+      const eventId = await this.#parts.elsewhere.invites.invite(invite, () => false);
       if (eventId === undefined) throw new Error('An invite that is not to be left out was left out');
       return eventId;
     }

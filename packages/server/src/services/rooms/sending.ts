@@ -7,6 +7,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Aliases } from './aliases.ts';
 import type { NewEvent } from './event-maker.ts';
 import type { EventStore } from './event-store.ts';
+import type { InviteAttempt } from './joining/remote-invites.ts';
 import type { LoadedRoom } from './loaded-room.ts';
 import type { MembershipChanges } from './membership-changes.ts';
 import type { RelationRules } from './relations/relation-rules.ts';
@@ -34,6 +35,8 @@ export interface EventToSend {
 
 export interface StateToSet extends EventToSend {
   readonly stateKey: string;
+  /** For an invite of a user of another server, which `alongside` cannot be written with. */
+  readonly attempt?: InviteAttempt | undefined;
 }
 
 export interface RedactionToSend {
@@ -88,9 +91,9 @@ export class Sending {
 
   /** Specification: `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`. A membership goes the way of memberships. */
   async setState(state: StateToSet): Promise<string> {
-    const { sender, roomId, type, stateKey, content, extraTopLevel, alongside } = state;
+    const { sender, roomId, type, stateKey, content, extraTopLevel, alongside, attempt } = state;
     if (type === 'm.room.member') {
-      const request = { sender: sender.userId, roomId, target: stateKey, content, extraTopLevel, alongside };
+      const request = { sender: sender.userId, roomId, target: stateKey, content, extraTopLevel, alongside, attempt };
       return this.#parts.memberships.setByState(request);
     }
     return this.#send(roomId, { sender: sender.userId, type, stateKey, content, extraTopLevel }, alongside);

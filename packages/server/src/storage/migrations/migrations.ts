@@ -16,6 +16,7 @@ import { threadSubscriptions } from './0015-thread-subscriptions.ts';
 import { reports } from './0016-reports.ts';
 import { guests } from './0017-guests.ts';
 import { slidingBytes } from './0018-sliding-bytes.ts';
+import { delayedAttempts } from './0019-delayed-attempts.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step from nothing to today, in order. The server takes the missing ones at start, each in a transaction. */
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly Migration[] = [
   reports,
   guests,
   slidingBytes,
+  delayedAttempts,
 ];

@@ -79,9 +79,14 @@ export const selectScheduledEvent = defineStatement<{ delayId: string }, Schedul
 /** With how its user stands. */
 export const selectDelayedContent = defineStatement<
   { delayedNid: number },
-  DelayedContentRow & { is_deactivated: number; is_locked: number; is_suspended: number }
+  DelayedContentRow & {
+    attempt_json: string | null;
+    is_deactivated: number;
+    is_locked: number;
+    is_suspended: number;
+  }
 >(
-  `select ${CONTENT_COLUMNS}, users.is_deactivated, users.is_locked, users.is_suspended
+  `select ${CONTENT_COLUMNS}, attempt_json, users.is_deactivated, users.is_locked, users.is_suspended
    from delayed_events join users on users.user_id = delayed_events.user_id where delayed_nid = :delayedNid`,
 );
 
@@ -130,6 +135,11 @@ export const updateRestarted = defineStatement<{ delayedNid: number; sinceTs: nu
 );
 
 /** Changes a row only where it is not finalised: to be run with `expect`. */
+export const updateAttempt = defineStatement<{ delayedNid: number; attemptJson: string }>(
+  `update delayed_events set attempt_json = :attemptJson where delayed_nid = :delayedNid and finalised_ts is null`,
+);
+
+/** Changes a row only where it is not finalised: to be run with `expect`. */
 export const updateFinalised = defineStatement<{
   delayedNid: number;
   status: string;
@@ -139,7 +149,7 @@ export const updateFinalised = defineStatement<{
   errorJson: string | null;
 }>(
   `update delayed_events set status = :status, reason = :reason, finalised_ts = :finalisedTs, event_id = :eventId,
-     error_json = :errorJson
+     error_json = :errorJson, attempt_json = null
    where delayed_nid = :delayedNid and finalised_ts is null`,
 );
 

@@ -3,10 +3,13 @@ import { signedTextOf } from '@limpet/protocol/event-id';
 import { serverNameOf } from '@limpet/protocol/identifiers';
 import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
+import { trustedPdu } from '@limpet/protocol/parse-pdu';
 import { contentOf, type Pdu, stateEvent, stateMapKey } from '@limpet/protocol/pdu';
 import { signaturesOf, verifySignatureOf } from '@limpet/protocol/signing';
+import type { Clock } from '../../../platform/clock.ts';
 import { RemoteServerError, type RemoteServers } from '../../remote-servers/remote-servers.ts';
 import type { EventMaker, MadeEvent, NewEvent } from '../event-maker.ts';
+import type { EventStore } from '../event-store.ts';
 import type { LoadedRoom } from '../loaded-room.ts';
 import type { RoomInTurn } from '../room-actor.ts';
 import type { RoomRecord } from '../room-event.ts';
@@ -26,6 +29,8 @@ export interface RemoteInvitesParts {
   readonly receiver: RoomReceiver;
   readonly writer: RoomWriter;
   readonly maker: EventMaker;
+  readonly events: EventStore;
+  readonly platform: { readonly clock: Clock };
   /** Shows the event to the room's policy server. Throws M_FORBIDDEN where it is not welcome. */
   readonly approve: (room: RoomRecord, made: MadeEvent) => Promise<MadeEvent>;
 }
@@ -36,6 +41,19 @@ export interface RemoteInvite {
   readonly target: string;
   /** The member event. */
   readonly event: NewEvent;
+  /** For an invite that may be asked for again after a crash. */
+  readonly attempt?: InviteAttempt | undefined;
+}
+
+/**
+ * One event is made of an invite however often it is tried, so that nobody is invited twice: the other server knows it
+ * by its ID. To be kept where it outlives this process.
+ */
+export interface InviteAttempt {
+  /** The event, as canonical JSON, if it was made before. */
+  readonly before: string | undefined;
+  /** Called before anybody else hears of the event. */
+  keep(canonicalJson: string): Promise<void>;
 }
 
 /** The invite as it was made, and what the invited server is told of the room. */
@@ -64,10 +82,12 @@ export class RemoteInvites {
    * another server, to where it was made for.
    */
   async invite(invite: RemoteInvite, isDone: (turn: RoomInTurn) => boolean): Promise<string | undefined> {
-    const { roomId, sender } = invite;
+    const { roomId, sender, attempt } = invite;
     const draft = await this.#draft(invite, isDone);
     if (draft === undefined) return undefined;
+    if (attempt?.before !== undefined && (await this.#isThere(draft.made))) return draft.made.pdu.eventId;
     const made = await this.#parts.approve(draft.room.record, draft.made);
+    if (attempt?.before === undefined) await attempt?.keep(made.canonicalJson);
     const event = await this.#signed({ ...draft, made }, invite);
     const [reception] = await this.#parts.receiver.receive(roomId, [event], { isToBeSent: true });
     if (reception?.outcome === 'soft-failed' || reception?.outcome === 'rejected') {
@@ -75,6 +95,15 @@ export class RemoteInvites {
     }
     if (reception?.outcome === 'missing') throw new Error(`An invite by ${sender} rests on what is not there`);
     return event.pdu.eventId;
+  }
+
+  /** Whether it came into the room before. Throws M_FORBIDDEN where the room did not take it. */
+  async #isThere({ pdu }: MadeEvent): Promise<boolean> {
+    const found = (await this.#parts.events.byIds([pdu.eventId])).get(pdu.eventId);
+    if (found?.isRejected || found?.isSoftFailed) {
+      throw new MatrixError('M_FORBIDDEN', 'The room did not take this invite when it came back signed.');
+    }
+    return found !== undefined;
   }
 
   async #draft(invite: RemoteInvite, isDone: (turn: RoomInTurn) => boolean): Promise<Draft | undefined> {
@@ -89,11 +118,18 @@ export class RemoteInvites {
       if (contentOf(stateEvent(room.state, 'm.room.create', ''), 'm.federate') === false) throw notForOthers();
       const previous = room.extremities.map(({ pdu }) => pdu);
       const context = { roomId, version: room.record.version, state: room.state, previous };
-      draft = { made: maker.make(invite.event, context), room, roomState: stateToTell(room, sender) };
+      const before = invite.attempt?.before;
+      const made = before === undefined ? maker.make(invite.event, context) : this.#madeBefore(before, room);
+      draft = { made, room, roomState: stateToTell(room, sender) };
       return { events: [] };
     });
     await hideUnknownRoom(decided, sender);
     return draft;
+  }
+
+  #madeBefore(canonicalJson: string, { record }: LoadedRoom): MadeEvent {
+    const pdu = trustedPdu(JSON.parse(canonicalJson) as JsonObject, record.version);
+    return { pdu, canonicalJson, receivedTs: this.#parts.platform.clock.nowMs() };
   }
 
   async #signed(draft: Draft, { target }: RemoteInvite): Promise<MadeEvent> {

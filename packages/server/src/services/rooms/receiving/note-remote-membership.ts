@@ -25,6 +25,8 @@ export async function noteRemoteMembership(
   const membership = String(pdu.content.membership);
   const known = (await events.byIds([pdu.eventId])).get(pdu.eventId);
   const [row] = await storage.read(selectMembership, { roomNid: room.nid, userId });
+  // A server that did not hear our answer says it again: the user may have declined by now.
+  if (known !== undefined && row !== undefined && row.event_nid >= known.nid) return;
   const write = (needed: readonly Slot[]) => (transaction: WriteTransaction) => {
     // Once the user joins, the event is part of a state.
     for (const slot of needed) slots.intern(transaction, slot);
