@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { StorageFailure } from '../storage.ts';
-import type { GroupWriter, WriteGroup } from '../write-group.ts';
+import type { BatchResult, GroupWriter, WriteGroup } from '../write-group.ts';
+import { groupToText } from './group-text.ts';
 import type { FromWriterThread, ToWriterThread, WriterThreadData } from './writer-thread.ts';
 
 /** A writer in a thread of its own. The text of a statement goes there once; after that its number stands for it. */
@@ -15,7 +16,8 @@ export async function startThreadedWriter(data: WriterThreadData): Promise<Threa
       return {
         async commit(group) {
           const texts = newTexts(group, known, sqlOf);
-          const reply = await conversation.ask({ group, texts });
+          const reply = await conversation.ask({ group: groupToText(group), texts });
+          if ('committed' in reply) return Array<BatchResult>(reply.committed).fill(PLAIN);
           if ('results' in reply) return reply.results;
           throw new StorageFailure(`SQLite could not write: ${'failure' in reply ? reply.failure : '?'}`, undefined);
         },
@@ -27,6 +29,8 @@ export async function startThreadedWriter(data: WriterThreadData): Promise<Threa
     },
   };
 }
+
+const PLAIN: BatchResult = { outcome: 'committed', rows: [] };
 
 export interface ThreadedWriter {
   connect(sqlOf: (statement: number) => string): GroupWriter;

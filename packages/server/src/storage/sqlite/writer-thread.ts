@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { BatchResult, WriteGroup } from '../write-group.ts';
+import type { BatchResult } from '../write-group.ts';
+import { groupFromText } from './group-text.ts';
 import { openWriteConnection, type Synchronous } from './sqlite-connection.ts';
 import { createSqliteGroups } from './sqlite-group.ts';
 
@@ -12,11 +13,13 @@ export interface WriterThreadData {
 }
 
 export type ToWriterThread =
-  /** `texts` are those of the statements that the group is the first to use, by their numbers. */
-  { readonly group: WriteGroup; readonly texts: readonly (readonly [number, string])[] } | { readonly close: true };
+  /** `group` is of `group-text.ts`; `texts` are those of the statements that the group is the first to use, by their numbers. */
+  { readonly group: string; readonly texts: readonly (readonly [number, string])[] } | { readonly close: true };
 
 export type FromWriterThread =
   | { readonly results: readonly BatchResult[] }
+  /** Nearly always: so many batches are committed, and no rows came. */
+  | { readonly committed: number }
   | { readonly failure: string }
   | { readonly ready: true }
   | { readonly closed: true };
@@ -39,7 +42,8 @@ function start(): void {
     }
     for (const [number, text] of message.texts) texts.set(number, text);
     try {
-      return { results: groups.commit(message.group) };
+      const results = groups.commit(groupFromText(message.group));
+      return results.every(isPlain) ? { committed: results.length } : { results };
     } catch (error) {
       // The main thread makes a StorageFailure of it.
       return { failure: error instanceof Error ? error.message : String(error) };
@@ -52,6 +56,10 @@ function start(): void {
     if ('closed' in reply) port.close();
   });
   port.postMessage({ ready: true } satisfies FromWriterThread);
+}
+
+function isPlain(result: BatchResult): boolean {
+  return result.outcome === 'committed' && result.rows.length === 0;
 }
 
 start();
