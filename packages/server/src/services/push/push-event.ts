@@ -9,10 +9,13 @@ const MAX_MATCHED_CHARACTERS = 16_384;
 /** An event in the client format as push rules look at it; what several rules ask for is made once. */
 export class PushEvent {
   readonly #event: JsonObject;
+  /** The event's own ID, and its room's: properties that not every room version has in the event. */
+  readonly #ids: JsonObject;
   readonly #lowered = new Map<string, string | undefined>();
 
-  constructor(event: JsonObject) {
+  constructor(event: JsonObject, ids: JsonObject = {}) {
     this.#event = event;
+    this.#ids = ids;
   }
 
   get sender(): string {
@@ -26,7 +29,9 @@ export class PushEvent {
 
   /** The property at the end of the path (its own alone: nothing inherited); `undefined` when it is not there. */
   value(path: readonly string[]): JsonValue | undefined {
-    let value: JsonValue | undefined = this.#event;
+    const [first = ''] = path;
+    if (FEDERATION_KEYS.has(first)) return undefined;
+    let value: JsonValue | undefined = Object.hasOwn(this.#ids, first) ? this.#ids : this.#event;
     for (const key of path) {
       if (!isJsonObject(value) || !Object.hasOwn(value, key)) return undefined;
       value = value[key];
@@ -65,11 +70,7 @@ const FEDERATION_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 export function pushEventOf(pdu: Pdu): PushEvent {
-  const event: JsonObject = Object.create(null);
-  for (const [key, value] of Object.entries(pdu.json)) if (!FEDERATION_KEYS.has(key)) event[key] = value;
-  event.event_id = pdu.eventId;
-  event.room_id = pdu.roomId;
-  return new PushEvent(event);
+  return new PushEvent(pdu.json, { event_id: pdu.eventId, room_id: pdu.roomId });
 }
 
 /**
