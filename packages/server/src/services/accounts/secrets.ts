@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Random } from '../../platform/random.ts';
 
 /** 256 bits: nobody guesses one, so a plain SHA-256 keeps it at rest; the slow hashes are for passwords. */
@@ -30,7 +30,7 @@ export function newOpenIdToken(random: Random): string {
 
 /** What is kept of a secret that is random itself. */
 export function hashOfSecret(secret: string): Uint8Array {
-  return createHash('sha256').update(secret, 'utf8').digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 /** A registration token: 144 bits in the letters that the specification allows for them. */
