@@ -75,9 +75,14 @@ export class KnownPresences {
     return true;
   }
 
-  /** A user of another server with whom nobody here shares a room: he takes the place of one who is seen. */
-  forgetUnseen(userId: string): void {
-    if (this.#remote.peek(userId)?.position === 0) this.#remote.delete(userId);
+  /**
+   * A user of another server with whom nobody here shares a room that is told: he takes the place of one who is seen.
+   * Gives whether he may have a row.
+   */
+  forgetUnseen(userId: string): boolean {
+    const known = this.#remote.peek(userId);
+    this.#remote.delete(userId);
+    return known !== undefined && known.published.presence !== 'offline';
   }
 
   /** Forgets who is gone, and gives those of whom something else has to be told than was, by now. */

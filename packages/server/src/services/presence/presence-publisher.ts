@@ -14,6 +14,7 @@ import type { MembershipReader } from '../rooms/membership-reader.ts';
 import { type KnownPresence, shownOf } from './known-presence.ts';
 import type { KnownPresences } from './known-presences.ts';
 import { isSameShown, type PresenceState, type ShownPresence } from './presence-state.ts';
+import { StrangerRows } from './stranger-rows.ts';
 
 /** From one publication to the next: what changes meanwhile goes out together, and wakes everybody once. */
 const PUBLISH_EVERY_MS = 1_000;
@@ -49,6 +50,7 @@ interface News {
 export class PresencePublisher {
   readonly #parts: PresencePublisherParts;
   readonly #known: KnownPresences;
+  readonly #strangerRows: StrangerRows;
   readonly #noted = new Set<string>();
   /** Those to be published though nothing of them changed: they share another room. */
   readonly #moved = new Set<string>();
@@ -61,6 +63,7 @@ export class PresencePublisher {
   constructor(parts: PresencePublisherParts, known: KnownPresences) {
     this.#parts = parts;
     this.#known = known;
+    this.#strangerRows = new StrangerRows({ ...parts, known });
   }
 
   /** Who was there counts as there for `graceMs` more, and then goes away for all to see. */
@@ -75,6 +78,7 @@ export class PresencePublisher {
       after = last.user_id;
     }
     this.#waitToLook();
+    this.#strangerRows.start();
   }
 
   /** There is more to publish than goes out soon. */
@@ -107,6 +111,7 @@ export class PresencePublisher {
     this.#isStopped = true;
     this.#publishTimer?.cancel();
     this.#lookTimer?.cancel();
+    await this.#strangerRows.stop();
     await this.#running;
   }
 
@@ -162,13 +167,16 @@ export class PresencePublisher {
     try {
       await this.#readStatuses(userIds);
       const news: News[] = [];
+      const unseen: string[] = [];
       for (const userId of userIds) {
         const one = await this.#newsOf(userId, moved.has(userId));
-        if (one !== undefined) news.push(one);
+        if (one === 'unseen') unseen.push(userId);
+        else if (one !== undefined) news.push(one);
       }
-      if (news.length > 0) {
+      if (news.length + unseen.length > 0) {
         await storage.write((transaction) => {
           for (const one of news) this.#write(transaction, one);
+          for (const userId of unseen) transaction.run(deletePresence, { userId });
         });
       }
     } catch (error) {
@@ -192,7 +200,8 @@ export class PresencePublisher {
     }
   }
 
-  async #newsOf(userId: string, isMoved: boolean): Promise<News | undefined> {
+  /** 'unseen' for who is forgotten here, and whose row has to go. */
+  async #newsOf(userId: string, isMoved: boolean): Promise<News | 'unseen' | undefined> {
     const known = this.#known.get(userId);
     if (known === undefined) return undefined;
     const shown = shownOf(known, this.#parts.platform.clock.nowMs());
@@ -205,10 +214,7 @@ export class PresencePublisher {
     }
     known.roomIds = roomIds;
     // Whoever another server talks of, he is nobody's business here.
-    if (!known.isLocal && roomIds.length === 0) {
-      this.#known.forgetUnseen(userId);
-      return undefined;
-    }
+    if (!known.isLocal && roomIds.length === 0) return this.#known.forgetUnseen(userId) ? 'unseen' : undefined;
     return { userId, known, shown, roomIds };
   }
 
