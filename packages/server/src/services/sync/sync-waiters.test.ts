@@ -128,6 +128,27 @@ describe('who waits', () => {
     expect(woken).toEqual(['@c', '@a']);
   });
 
+  test('waits some turns where hundreds come and go in hundreds of rooms, and is woken once', async () => {
+    const everywhere = Array.from({ length: 200 }, (_, number) => `!r${number}`);
+    const idle = Array.from({ length: 99 }, (_, number) => `@idle${number}`);
+    const rooms = Object.fromEntries(idle.map((userId) => [userId, everywhere]));
+    const { waiters, publish } = createWaiters({ ...rooms, '@a': everywhere });
+    for (const userId of idle) (await waiters.watch(userId, () => {}))();
+    let woken = 0;
+    await waiters.watch('@a', () => woken++, { presence: true });
+    const come = (userId: string): Change => ({ kind: 'presence', userId, roomIds: everywhere });
+    publish(...idle.map(come));
+    // 200 rooms of 100 users each, fifty rooms a turn.
+    const counts = [woken];
+    for (let turn = 0; turn < 4; turn += 1) {
+      await nextTurn();
+      counts.push(woken);
+    }
+    expect(counts).toEqual([0, 0, 0, 1, 1]);
+    publish(come('@a'), event('!r7'));
+    expect(woken).toBe(2);
+  });
+
   test('is one of many: fifty are woken at once, the others in turns, each once', async () => {
     const users = Array.from({ length: 120 }, (_, number) => `@${number}`);
     const { waiters, publish } = createWaiters(Object.fromEntries(users.map((userId) => [userId, ['!1']])));

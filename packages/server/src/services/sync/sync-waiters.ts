@@ -8,6 +8,13 @@ import { isReceiptSeenBy } from './sync-news.ts';
 const MAX_IDLE_USERS = 20_000;
 /** Users woken before everything else gets its turn: each has an answer written at once. */
 const MAX_WOKEN_PER_TURN = 50;
+/**
+ * Users looked at in one turn, in rooms where somebody came or went. What is published together may be of hundreds who
+ * are in hundreds of rooms each.
+ */
+const MAX_LOOKED_AT_PER_TURN = 5_000;
+
+const NOBODY: ReadonlySet<KnownUser> = new Set();
 
 interface KnownUser {
   readonly userId: string;
@@ -44,6 +51,8 @@ export class SyncWaiters {
   readonly #due = new Set<KnownUser>();
   /** Who is to be woken after them, as far as he wants to know who is there. */
   readonly #dueForPresence = new Set<KnownUser>();
+  /** Rooms in which somebody came or went, and of which it is not known yet who wants to know. */
+  readonly #presenceRooms = new Set<string>();
   #isTurnComing = false;
 
   constructor({ stream, timers, roomsOf, maxIdleUsers = MAX_IDLE_USERS }: SyncWaitersParts) {
@@ -178,9 +187,19 @@ export class SyncWaiters {
 
   #wakeForPresence({ userId, roomIds }: { readonly userId: string; readonly roomIds: readonly string[] }): void {
     const own = this.#users.get(userId);
-    const users = roomIds.flatMap((roomId) => [...(this.#byRoom.get(roomId) ?? [])]);
-    for (const user of own === undefined ? users : [own, ...users]) {
-      if (user.presenceWaiters.size > 0) this.#dueForPresence.add(user);
+    if (own !== undefined && own.presenceWaiters.size > 0) this.#dueForPresence.add(own);
+    for (const roomId of roomIds) this.#presenceRooms.add(roomId);
+  }
+
+  /** As far as it goes in one turn; rooms of several who came or went count once. */
+  #lookIntoPresenceRooms(): void {
+    let lookedAt = 0;
+    for (const roomId of this.#presenceRooms) {
+      if (lookedAt >= MAX_LOOKED_AT_PER_TURN) return;
+      this.#presenceRooms.delete(roomId);
+      const users = this.#byRoom.get(roomId) ?? NOBODY;
+      for (const user of users) if (user.presenceWaiters.size > 0) this.#dueForPresence.add(user);
+      lookedAt += users.size + 1;
     }
   }
 
@@ -203,8 +222,11 @@ export class SyncWaiters {
   /** The first few at once, the others in turns of their own, in which everything else goes on. */
   #wakeDue(): void {
     if (this.#isTurnComing) return;
+    this.#lookIntoPresenceRooms();
+    const isLooking = this.#presenceRooms.size > 0;
     let woken = 0;
-    for (const due of [this.#due, this.#dueForPresence]) {
+    // Who is in several of the rooms is woken once, when all were looked into.
+    for (const due of isLooking ? [this.#due] : [this.#due, this.#dueForPresence]) {
       for (const user of due) {
         if (woken >= MAX_WOKEN_PER_TURN) {
           this.#wakeInTurn();
@@ -215,6 +237,7 @@ export class SyncWaiters {
         woken += 1;
       }
     }
+    if (isLooking) this.#wakeInTurn();
   }
 
   #wakeInTurn(): void {
