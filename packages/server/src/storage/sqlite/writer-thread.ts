@@ -13,7 +13,10 @@ export interface WriterThreadData {
 }
 
 export type ToWriterThread =
-  /** `group` is of `group-text.ts`; `texts` are those of the statements that the group is the first to use, by their numbers. */
+  /**
+   * `group` is of `group-text.ts`; `texts` are those of the statements that the group is the first to use, by their
+   * numbers.
+   */
   { readonly group: string; readonly texts: readonly (readonly [number, string])[] } | { readonly close: true };
 
 export type FromWriterThread =
