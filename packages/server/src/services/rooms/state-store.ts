@@ -9,6 +9,7 @@ import {
   selectCurrentStateOfTypes,
   selectSlot,
   selectSlotsByNid,
+  selectSmallStateOfTypes,
   selectSnapshotState,
 } from '../../storage/queries/state.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -94,7 +95,8 @@ export class StateStore implements RoomStateReader {
   }
 
   async currentOfTypes(room: RoomRecord, types: readonly string[]): Promise<RoomEvent[]> {
-    return this.#eventsOf(await this.#storage.read(selectCurrentStateOfTypes, { roomNid: room.nid, types }));
+    const statement = types.includes('m.room.member') ? selectCurrentStateOfTypes : selectSmallStateOfTypes;
+    return this.#eventsOf(await this.#storage.read(statement, { roomNid: room.nid, types }));
   }
 
   async currentAll(room: RoomRecord): Promise<RoomEvent[]> {

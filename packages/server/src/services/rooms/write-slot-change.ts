@@ -34,7 +34,10 @@ export function writeSlotChange(
   const { slotNid, type, stateKey, event } = change;
   const previousNid = change.previous?.nid ?? null;
   if (event === undefined) transaction.run(deleteCurrentState, { roomNid, slotNid });
-  else transaction.run(upsertCurrentState, { roomNid, slotNid, eventNid: event.nid, writer, position });
+  else {
+    const isMember = Number(type === 'm.room.member');
+    transaction.run(upsertCurrentState, { roomNid, slotNid, eventNid: event.nid, isMember, writer, position });
+  }
   const eventNid = event?.nid ?? null;
   transaction.run(insertStateChange, { roomNid, writer, position, slotNid, eventNid, previousNid });
   if (type === 'm.room.member') writeMembership(transaction, room, change);

@@ -34,14 +34,15 @@ async function hasName(room: RoomRecord, sources: SyncSources): Promise<boolean>
 
 /** Who is there or invited; if nobody else is, who was. */
 export async function readHeroes(room: RoomRecord, userId: string, sources: SyncSources): Promise<string[]> {
-  for (const memberships of [
+  for (const [membership, otherMembership] of [
     ['join', 'invite'],
     ['leave', 'ban'],
-  ]) {
+  ] as const) {
     const rows = await sources.storage.read(selectHeroes, {
       roomNid: room.nid,
       userId,
-      memberships,
+      membership,
+      otherMembership,
       limit: MAX_HEROES,
     });
     if (rows.length > 0) return rows.map((row) => row.user_id);

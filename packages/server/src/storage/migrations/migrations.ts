@@ -17,6 +17,7 @@ import { reports } from './0016-reports.ts';
 import { guests } from './0017-guests.ts';
 import { slidingBytes } from './0018-sliding-bytes.ts';
 import { delayedAttempts } from './0019-delayed-attempts.ts';
+import { lookups } from './0020-lookups.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step from nothing to today, in order. The server takes the missing ones at start, each in a transaction. */
@@ -40,4 +41,5 @@ export const MIGRATIONS: readonly Migration[] = [
   guests,
   slidingBytes,
   delayedAttempts,
+  lookups,
 ];

@@ -18,14 +18,14 @@ export const selectPreviousStates = defineStatement<
 
 /**
  * How these events, all of this user, came to be: by which requests, as far as it is remembered, or as which delayed
- * events.
+ * events. `coalesce` keeps SQLite from going through all requests of the user.
  */
 export const selectOriginsOfEvents = defineStatement<
   { userId: string; eventNids: readonly number[] },
   { event_nid: number; device_id: string | null; transaction_id: string | null; delay_id: string | null }
 >(
   `select event_nid, device_id, transaction_id, null as delay_id from transaction_ids
-   where event_nid in (:...eventNids) and user_id = :userId
+   where event_nid in (:...eventNids) and coalesce(user_id, '') = :userId
    union all
    select event_nid, null, null, delay_id from delay_ids_of_events where event_nid in (:...eventNids)`,
 );

@@ -66,22 +66,31 @@ export interface CurrentStateRow {
   event_nid: number;
 }
 
-const CURRENT = `select current_state.slot_nid, current_state.event_nid
+/** Found in the index first, which SQLite leaves aside where it has to read rows for it. */
+const IS_NO_MEMBER = `slot_nid in (
+  select few.slot_nid from current_state few where few.room_nid = :roomNid and few.is_member = 0)`;
+
+const OF_TYPES = `select current_state.slot_nid, current_state.event_nid
   from current_state join state_slots on state_slots.slot_nid = current_state.slot_nid
-  where current_state.room_nid = :roomNid`;
+  where current_state.room_nid = :roomNid and state_slots.type in (:...'types)`;
 
 export const selectCurrentState = defineStatement<{ roomNid: number }, CurrentStateRow>(
   'select slot_nid, event_nid from current_state where room_nid = :roomNid',
 );
 
 export const selectCurrentStateExceptMembers = defineStatement<{ roomNid: number }, CurrentStateRow>(
-  `${CURRENT} and state_slots.type <> 'm.room.member'`,
+  `select slot_nid, event_nid from current_state where room_nid = :roomNid and ${IS_NO_MEMBER}`,
 );
 
-export const selectCurrentStateOfTypes = defineStatement<
-  { roomNid: number; types: readonly string[] },
-  CurrentStateRow
->(`${CURRENT} and state_slots.type in (:...'types)`);
+type OfTypes = { roomNid: number; types: readonly string[] };
+
+/** Goes through all members of the room: for types among which `m.room.member` is. */
+export const selectCurrentStateOfTypes = defineStatement<OfTypes, CurrentStateRow>(OF_TYPES);
+
+/** Without members. */
+export const selectSmallStateOfTypes = defineStatement<OfTypes, CurrentStateRow>(
+  `${OF_TYPES} and current_state.${IS_NO_MEMBER}`,
+);
 
 export const selectCurrentSlot = defineStatement<
   { roomNid: number; type: string; stateKey: string },
@@ -91,15 +100,17 @@ export const selectCurrentSlot = defineStatement<
    (select slot_nid from state_slots where type = :type and state_key = :stateKey)`,
 );
 
+/** `isMember` says whether the slot is of `m.room.member`. */
 export const upsertCurrentState = defineStatement<{
   roomNid: number;
   slotNid: number;
   eventNid: number;
+  isMember: number;
   writer: number;
   position: number;
 }>(
-  `insert into current_state (room_nid, slot_nid, event_nid, writer, position)
-   values (:roomNid, :slotNid, :eventNid, :writer, :position)
+  `insert into current_state (room_nid, slot_nid, event_nid, is_member, writer, position)
+   values (:roomNid, :slotNid, :eventNid, :isMember, :writer, :position)
    on conflict (room_nid, slot_nid) do update set
      event_nid = excluded.event_nid, writer = excluded.writer, position = excluded.position`,
 );

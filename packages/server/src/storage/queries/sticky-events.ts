@@ -20,20 +20,23 @@ export const insertStickyEvent = defineStatement<{
    on conflict (event_nid) do update set writer = excluded.writer, position = excluded.position`,
 );
 
+/** Both are null together; the index begins with the writer. */
+const KEPT_BACK = 'sticky_events.writer is null and sticky_events.position is null';
+
 /** Sticky events of a room that are kept and have no place yet: soft-failed ones, or ones held back. In order. */
 export const selectKeptBackStickyEvents = defineStatement<
   { roomNid: number; isSoftFailed: number; nowMs: number; limit: number },
   { event_nid: number }
 >(
   `select sticky_events.event_nid from sticky_events join events on events.event_nid = sticky_events.event_nid
-   where sticky_events.room_nid = :roomNid and sticky_events.position is null and events.is_soft_failed = :isSoftFailed
+   where sticky_events.room_nid = :roomNid and ${KEPT_BACK} and events.is_soft_failed = :isSoftFailed
      and sticky_events.until_ms > :nowMs order by sticky_events.event_nid limit :limit`,
 );
 
 /** One soft-failed event of the room that may still stick, if there is any. */
 export const selectRefusedStickyEvent = defineStatement<{ roomNid: number }, { event_nid: number }>(
   `select sticky_events.event_nid from sticky_events join events on events.event_nid = sticky_events.event_nid
-   where sticky_events.room_nid = :roomNid and sticky_events.position is null and events.is_soft_failed = 1 limit 1`,
+   where sticky_events.room_nid = :roomNid and ${KEPT_BACK} and events.is_soft_failed = 1 limit 1`,
 );
 
 /** Rooms with sticky events that are kept and have no place yet. */

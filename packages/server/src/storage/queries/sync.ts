@@ -20,12 +20,17 @@ export const selectStateChanges = defineStatement<
    order by c.position`,
 );
 
-/** Users to name a room after, the longest there first. */
+const CAME_FIRST = `from memberships
+   where room_nid = :roomNid and user_id <> :userId and membership =`;
+
+/** Users to name a room after, who have one membership or another: the longest there first. */
 export const selectHeroes = defineStatement<
-  { roomNid: number; userId: string; memberships: readonly string[]; limit: number },
+  { roomNid: number; userId: string; membership: string; otherMembership: string; limit: number },
   { user_id: string }
 >(
-  `select user_id from memberships
-   where room_nid = :roomNid and membership in (:...memberships) and user_id <> :userId
-   order by position limit :limit`,
+  `select user_id from (
+     select * from (select user_id, position ${CAME_FIRST} :membership order by position limit :limit) as ones
+     union all
+     select * from (select user_id, position ${CAME_FIRST} :otherMembership order by position limit :limit) as others
+   ) as found order by position limit :limit`,
 );

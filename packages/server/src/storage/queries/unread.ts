@@ -98,7 +98,7 @@ export const upsertRelatedReadBySending = defineStatement<{
    values (:roomNid, :userId, ${THREAD_OF_PARENT}, :roomIndex) ${MOVES_ON}`,
 );
 
-const REDACTED_INDEX = `room_nid = :roomNid and room_index in
+const REDACTED_INDEX = `room_nid = :roomNid and room_index =
   (select room_index from events where event_id = :redacts and room_nid = :roomNid and redacted_by = :redactionNid)`;
 
 /** A redacted event counts no more. Both run after the redaction has marked the row of the event. */
@@ -106,11 +106,15 @@ export const deleteRedactedUnreadEvent = defineStatement<{ roomNid: number; reda
   `delete from unread_events where ${REDACTED_INDEX}`,
 );
 
+/** Their keys come from an index first, as SQLite would go through all rows of the room. */
 export const deleteRedactedUnreadExceptions = defineStatement<{
   roomNid: number;
   redacts: string;
   redactionNid: number;
-}>(`delete from unread_exceptions where ${REDACTED_INDEX}`);
+}>(
+  `delete from unread_exceptions where (room_nid, user_id, room_index) in
+     (select room_nid, user_id, room_index from unread_exceptions where ${REDACTED_INDEX})`,
+);
 
 /** The newest of a room, newest first. */
 export const selectUnreadEvents = defineStatement<{ roomNid: number; limit: number }, UnreadEventRow>(

@@ -158,7 +158,8 @@ export class StateAnswers {
     const rows = await storage.read(selectHeroes, {
       roomNid: room.nid,
       userId: join.pdu.sender,
-      memberships: ['join', 'invite'],
+      membership: 'join',
+      otherMembership: 'invite',
       limit: MAX_HEROES,
     });
     const slots = await Promise.all(rows.map((row) => state.slotNid('m.room.member', row.user_id)));

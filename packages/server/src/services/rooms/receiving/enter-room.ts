@@ -127,7 +127,8 @@ function writeSlot(
   // A number of the same counter: before all that is to come, and nothing that anybody waits for.
   const position = transaction.allocate();
   transaction.run(insertSnapshotEntry, { snapshotNid, slotNid, eventNid });
-  transaction.run(upsertCurrentState, { roomNid, slotNid, eventNid, writer, position });
+  const isMember = Number(pdu.type === 'm.room.member');
+  transaction.run(upsertCurrentState, { roomNid, slotNid, eventNid, isMember, writer, position });
   const { membership } = pdu.content;
   if (pdu.type !== 'm.room.member' || typeof membership !== 'string') return;
   const joinedPosition = membership === 'join' ? position : null;
