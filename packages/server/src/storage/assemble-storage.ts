@@ -26,7 +26,7 @@ import type { BatchResult, GroupWriter, Row, WriteStep } from './write-group.ts'
 export interface StorageReader {
   /** Reads by a constant text, which is worth preparing. */
   readPrepared(number: number, sql: string, parameters: readonly BoundValue[]): Promise<Row[]>;
-  /** Reads by a text put together at run time. */
+  /** Reads by a text put together at run time, or planned anew for its values. */
   readText(sql: string, parameters: readonly BoundValue[]): Promise<Row[]>;
   close(): Promise<void>;
 }
@@ -92,7 +92,9 @@ export function assembleStorage(parts: StorageParts): Storage {
   return {
     async read(statement, parameters) {
       const compiled = compiler.compile(statement);
-      return read(reader.readPrepared(compiled.number, compiled.sql, compiler.bind(compiled, parameters)));
+      const { number, sql } = compiled;
+      const values = compiler.bind(compiled, parameters);
+      return read(statement.isPlannedAnew ? reader.readText(sql, values) : reader.readPrepared(number, sql, values));
     },
     async readCompiled(query) {
       const parameters = query.parameters.map((value, index) => bindValue(`parameter ${index + 1}`, value, adapter));

@@ -12,6 +12,7 @@
  */
 export interface Statement<Parameters extends SqlParameters, Row> {
   readonly text: string;
+  readonly isPlannedAnew?: true;
   /** Never set: they carry the types. */
   readonly parameters?: Parameters;
   readonly row?: Row;
@@ -29,6 +30,14 @@ export function defineStatement<Parameters extends SqlParameters, Row = never>(
   text: string,
 ): Statement<Parameters, Row> {
   return { text };
+}
+
+/**
+ * A read whose best plan depends on what is asked. PostgreSQL keeps one plan for all values of a prepared statement
+ * after five calls; this one it plans each time, which costs a fraction of a millisecond.
+ */
+export function definePlannedAnew<Parameters extends SqlParameters, Row>(text: string): Statement<Parameters, Row> {
+  return { text, isPlannedAnew: true };
 }
 
 /** A read that was put together at run time, see `queries/query-builder.ts`. */

@@ -13,6 +13,10 @@ export const postgresAdapter: StorageAdapter = {
     searchIndex:
       'table search_texts (event_nid bigint primary key, words tsvector not null); ' +
       'create index search_texts_by_word on search_texts using gin (words)',
+    // What is put off until the next vacuum would be gone through by every search, or make it do without the index.
+    beginningsIndex:
+      'table search_texts (event_nid bigint primary key, words tsvector not null); ' +
+      'create index search_texts_by_word on search_texts using gin (words) with (fastupdate = off)',
   },
   placeholder: (index) => `$${index}`,
   listCondition: (placeholder, isNegated) => (isNegated ? `<> all(${placeholder})` : `= any(${placeholder})`),

@@ -1,4 +1,4 @@
-import { defineStatement } from '../statement.ts';
+import { definePlannedAnew, defineStatement } from '../statement.ts';
 
 /** Full-text search. The words in braces are in `storage-adapter.ts`. */
 
@@ -12,8 +12,11 @@ export const deleteSearchText = defineStatement<{ eventNid: number }>(
   'delete from search_texts where {searchKey} = :eventNid',
 );
 
-/** The events that a query finds, by their numbers, the last first. */
-export const selectFoundEvents = defineStatement<
+/**
+ * The events that a query finds, by their numbers, the last first. What is common is found soonest by going through the
+ * events, what is rare by the index of words; PostgreSQL has to see the words to know.
+ */
+export const selectFoundEvents = definePlannedAnew<
   { query: string; before: number; limit: number },
   { event_nid: number }
 >(
