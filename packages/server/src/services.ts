@@ -113,6 +113,8 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await push.users.load();
   await rooms.start();
   ground.search.start();
+  const discovery = createDiscovery({ ...parts, ...ground, serverName });
+  discovery.directory.start();
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms, accounts.erasures);
   const threadSubscriptions = new ThreadSubscriptions(storage, reading.history);
@@ -137,7 +139,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     rooms,
     reading,
     search: ground.search,
-    discovery: createDiscovery({ ...parts, ...ground, serverName }),
+    discovery,
     delayedEvents,
     ephemeral,
     encryption,
@@ -351,6 +353,7 @@ export async function stopServices(services: Services): Promise<void> {
   await services.encryption.stop();
   await services.ephemeral.stop();
   await services.search.stop();
+  await services.discovery.directory.stop();
   await services.presence.stop();
   await services.rooms.stop();
   await services.accounts.openIdTokens.stop();

@@ -167,6 +167,18 @@ describe('user_directory', () => {
     expect(await search(alice, '   ')).toEqual({ results: [], limited: false });
   });
 
+  test('finds users by what they are called now', async () => {
+    const caterpillar = await named('wonder', 'Caterpillar');
+    expect((await search(alice, 'cater')).results).toHaveLength(1);
+    const field = `v3/profile/${caterpillar.userId}/displayname`;
+    await here.ask('PUT', field, caterpillar, { displayname: 'Butterfly' });
+    expect((await search(alice, 'cater')).results).toEqual([]);
+    expect((await search(alice, 'fly')).results).toEqual([{ user_id: caterpillar.userId, display_name: 'Butterfly' }]);
+    await here.ask('DELETE', field, caterpillar);
+    expect((await search(alice, 'fly')).results).toEqual([]);
+    expect((await search(alice, 'wonder')).results).toEqual([{ user_id: caterpillar.userId }]);
+  });
+
   test('leaves out who is gone', async () => {
     const gone = await named('gone', 'Ghost');
     expect((await search(alice, 'ghost')).results).toHaveLength(1);

@@ -10,6 +10,7 @@ import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
 import { checkNewPassword } from './check-password.ts';
 import type { Erasures } from './erasures.ts';
 import type { PasswordHasher } from './password-hasher.ts';
+import { queueForDirectory } from './queue-for-directory.ts';
 import type { Sessions } from './sessions.ts';
 import { type Users, unknownUser } from './users.ts';
 
@@ -72,6 +73,7 @@ export class AccountChanges {
     if ((await users.find(userId)) === undefined) throw unknownUser();
     await sessions.writeAndCloseAll(userId, undefined, (transaction) => {
       transaction.run(updateDeactivated, { userId });
+      queueForDirectory(transaction, userId);
       transaction.run(deleteAllAccountData, { userId });
       transaction.run(deleteThreadSubscriptions, { userId });
       transaction.run(deleteFilters, { userId });

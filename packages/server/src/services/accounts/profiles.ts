@@ -16,6 +16,7 @@ import {
 } from '../../storage/queries/profiles.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { checkProfileField, isMemberField } from './check-profile-field.ts';
+import { queueForDirectory } from './queue-for-directory.ts';
 import { Turns } from './turns.ts';
 import type { Users } from './users.ts';
 
@@ -93,9 +94,10 @@ export class Profiles {
         throw new MatrixError('M_PROFILE_TOO_LARGE', `A profile may have ${MAX_PROFILE_BYTES} bytes of JSON in all.`);
       }
       const valueJson = JSON.stringify(value);
-      await this.#options.storage.write((transaction) =>
-        transaction.run(upsertProfileField, { userId, field, valueJson }),
-      );
+      await this.#options.storage.write((transaction) => {
+        transaction.run(upsertProfileField, { userId, field, valueJson });
+        if (field === 'displayname') queueForDirectory(transaction, userId);
+      });
       if (isMemberField(field)) await this.#options.onProfileChange(userId, memberProfileOf(profile));
     });
   }
@@ -106,7 +108,10 @@ export class Profiles {
     await this.#turns.run(userId, async () => {
       const { [field]: previous, ...profile } = await this.#read(userId);
       if (previous === undefined) return;
-      await this.#options.storage.write((transaction) => transaction.run(deleteProfileField, { userId, field }));
+      await this.#options.storage.write((transaction) => {
+        transaction.run(deleteProfileField, { userId, field });
+        if (field === 'displayname') queueForDirectory(transaction, userId);
+      });
       if (isMemberField(field)) await this.#options.onProfileChange(userId, memberProfileOf(profile));
     });
   }

@@ -4,6 +4,7 @@ import { updateGuestToUser } from '../../storage/queries/guests.ts';
 import { insertUser, selectAnyUser, selectUser, selectUsersAfter, type UserRow } from '../../storage/queries/users.ts';
 import { ExpectationFailed, type Storage, type WriteTransaction } from '../../storage/storage.ts';
 import type { PasswordHasher } from './password-hasher.ts';
+import { queueForDirectory } from './queue-for-directory.ts';
 
 /** Users read at once while all are listed. */
 const PAGE_SIZE = 1_000;
@@ -80,6 +81,7 @@ export class Users {
       const flags = { isAdmin: Number(user.isAdmin), isGuest: Number(passwordHash === undefined) };
       const row = { userId, passwordHash: passwordHash ?? null, createdTs, ...flags };
       transaction.expect(insertUser, row, NAME_IS_FREE);
+      queueForDirectory(transaction, userId);
       return build(transaction);
     });
     return writing.catch((error) => {
@@ -92,6 +94,7 @@ export class Users {
     const { userId, passwordHash = '' } = user;
     const writing = this.#storage.write((transaction) => {
       transaction.expect(updateGuestToUser, { userId, passwordHash }, NAME_IS_FREE);
+      queueForDirectory(transaction, userId);
       return build(transaction);
     });
     return writing.catch((error) => {

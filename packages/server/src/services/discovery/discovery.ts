@@ -7,6 +7,7 @@ import { PublicRooms } from '../rooms/public-rooms.ts';
 import type { RoomReading } from '../rooms/room-reading.ts';
 import type { RoomStateReader } from '../rooms/room-state.ts';
 import type { RoomsService } from '../rooms/rooms.ts';
+import { DirectoryIndex } from './directory-index.ts';
 import { type EventAtTimeQuery, eventAtTime } from './event-at-time.ts';
 import { mutualRooms } from './mutual-rooms.ts';
 import { PublicRoomLists } from './public-room-lists.ts';
@@ -34,12 +35,14 @@ export function createDiscovery(parts: DiscoveryParts) {
   const { timers } = platform;
   const { summaries, door, history } = reading;
   const previews = new RoomPreviews({ ...parts, summaries, roomServers: rooms.roomServers, remote });
+  const directory = new DirectoryIndex(storage, platform);
   const publicRooms = new PublicRooms({ ...parts, timers, summaries });
   return {
     previews,
     spaces: new SpaceWalks(platform, previews),
     publicRooms: new PublicRoomLists({ serverName, publicRooms, remote }),
-    people: new UserDirectory({ ...parts, timers }),
+    people: new UserDirectory({ ...parts, timers, index: directory }),
+    directory,
     mutualRooms: (query: Parameters<typeof mutualRooms>[1]) => mutualRooms(parts, query),
     eventAtTime: (query: EventAtTimeQuery) => eventAtTime({ storage, door, history, older: rooms.older }, query),
   };

@@ -6,17 +6,17 @@ import type { Timers } from '../../platform/timers.ts';
 import { selectListedRooms } from '../../storage/queries/rooms.ts';
 import { selectDirectoryUsers, selectOthersInRoom } from '../../storage/queries/user-directory.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { breathe, inTurns } from '../rooms/breathe.ts';
+import { inTurns } from '../rooms/breathe.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
+import type { DirectoryIndex, FoundUsers } from './directory-index.ts';
+import { fold, termWords } from './directory-words.ts';
 
 /** People in one answer, where the client does not say, and at most. */
 const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 50;
-/** What is looked for, in characters; what is longer is no name. */
-const MAX_TERM_LENGTH = 256;
-/** Users of this server read at once. */
-const USERS_PER_PAGE = 1_000;
+/** Words that are looked up until one finds no more users than can be looked at. */
+const MAX_LOOKED_UP = 3;
 /** Users of other servers that one search looks at: those in the user's own rooms first. */
 const MAX_OTHERS = 5_000;
 /** Published rooms whose members are looked at. */
@@ -30,6 +30,7 @@ interface UserDirectoryParts {
   readonly serverName: string;
   readonly events: EventStore;
   readonly memberships: MembershipReader;
+  readonly index: DirectoryIndex;
 }
 
 interface Person {
@@ -45,8 +46,8 @@ export interface FoundPeople {
 
 /**
  * Finds people by name or ID: the users of this server, and those of others who share a room with the searcher or are
- * in a published room. Users of this server are looked through a page at a time, in turns with whatever else there is
- * to do. Specification: client-server API, "User directory".
+ * in a published room. However many users this server has, some hundred are looked at, those first whose names begin
+ * with what is looked for. Specification: client-server API, "User directory".
  */
 export class UserDirectory {
   readonly #parts: UserDirectoryParts;
@@ -64,33 +65,37 @@ export class UserDirectory {
   }
 
   async search(userId: string, term: string, limit = DEFAULT_LIMIT): Promise<FoundPeople> {
-    const words = wordsOf(term);
+    const words = termWords(term);
     const wanted = Math.min(limit, MAX_LIMIT);
     if (words.length === 0) return { results: [], limited: false };
-    const found = [...(await this.#own(words)), ...(await this.#others(userId, words))].filter(
-      (person) => person.userId !== userId,
-    );
+    const own = await this.#own(words);
+    const found = [...own.people, ...(await this.#others(userId, words))].filter((person) => person.userId !== userId);
     found.sort((left, right) => rankOf(left, words) - rankOf(right, words) || compareIds(left, right));
-    return { results: found.slice(0, wanted).map(present), limited: found.length > wanted };
+    return { results: found.slice(0, wanted).map(present), limited: own.isCut || found.length > wanted };
   }
 
-  async #own(words: readonly string[]): Promise<Person[]> {
-    const { storage, timers } = this.#parts;
-    const found: Person[] = [];
-    for (let after = ''; ; await breathe(timers)) {
-      const rows = await storage.read(selectDirectoryUsers, { after, limit: USERS_PER_PAGE });
-      for (const row of rows) {
-        const person = {
-          userId: row.user_id,
-          displayName: textIn(row.name_json),
-          avatarUrl: textIn(row.avatar_json),
-        };
-        if (matches(person, words)) found.push(person);
-      }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < USERS_PER_PAGE) return found;
-      after = last.user_id;
+  async #own(words: readonly string[]): Promise<{ people: Person[]; isCut: boolean }> {
+    const { userIds, isCut } = await this.#candidates(words);
+    const rows = await this.#parts.storage.read(selectDirectoryUsers, { userIds });
+    const people = rows.map((row) => ({
+      userId: row.user_id,
+      displayName: textIn(row.name_json),
+      avatarUrl: textIn(row.avatar_json),
+    }));
+    return { people: people.filter((person) => matches(person, words)), isCut };
+  }
+
+  /** Who has one of the words, the one that says most; and who is called exactly so. */
+  async #candidates(words: readonly string[]): Promise<FoundUsers> {
+    const { index, serverName } = this.#parts;
+    await index.catchUp();
+    let found: FoundUsers = { userIds: [], isCut: false };
+    for (const word of lookUpOrder(words, serverName)) {
+      found = await index.find(word);
+      if (!found.isCut) break;
     }
+    const [first = ''] = words;
+    return { ...found, userIds: [...found.userIds, first, `@${first}:${serverName}`] };
   }
 
   /** By the member events of rooms that the user may know of: what else they are called elsewhere is not his to see. */
@@ -125,18 +130,11 @@ export class UserDirectory {
   }
 }
 
-/** Lower case, and without what marks letters in one script or another. */
-function fold(text: string): string {
-  return text
-    .normalize('NFKD')
-    .replace(/\p{Mark}/gu, '')
-    .toLowerCase();
-}
-
-function wordsOf(term: string): string[] {
-  return fold(term.slice(0, MAX_TERM_LENGTH))
-    .split(/\s+/)
-    .filter((word) => word !== '');
+/** What stands in words of the directory, longest first; words that are in the ID of everybody come last. */
+function lookUpOrder(words: readonly string[], serverName: string): string[] {
+  const beginnings = words.map((word) => word.replace(/^@/, '').replace(/:.*$/, '')).filter((word) => word !== '');
+  const says = (word: string) => (serverName.includes(word) ? 0 : word.length);
+  return beginnings.toSorted((left, right) => says(right) - says(left)).slice(0, MAX_LOOKED_UP);
 }
 
 /** Every word stands somewhere in the ID or the name. */

@@ -14,6 +14,16 @@ export const lookups: Migration = {
     'create index memberships_in_order on memberships (room_nid, membership, position, user_id)',
     'drop index memberships_by_kind',
 
+    // The words that users of this server are found by: of their names and IDs, without case and accents. A word stands
+    // whole, and from each letter on (is_inner, unless a word begins there), up to the end of what has no spaces.
+    `create table directory_words (
+      is_inner {bigint} not null, word {text} not null, user_id {text} not null,
+      primary key (is_inner, word, user_id)){clustered}`,
+    'create index directory_words_by_user on directory_words (user_id)',
+    // Users whose words have to be written anew. number tells one reason from the next.
+    'create table directory_queue (user_id {text} primary key, number {bigint} not null){end}',
+    'insert into directory_queue (user_id, number) select user_id, 0 from users',
+
     // The index of words is made anew, by the walk that made it first: as one that finds beginnings of words at once.
     'drop table search_texts',
     'create {beginningsIndex}',
