@@ -27,6 +27,8 @@ export class BlobKeeper {
   readonly #parts: BlobKeeperParts;
   /** Being written by this process, so not to be swept. One process has the data directory. */
   readonly #open = new Set<string>();
+  /** What ended while unowned blobs were being read: it may still be among those that were found. */
+  #endedMeanwhile: Set<string> | undefined;
 
   constructor(parts: BlobKeeperParts) {
     this.#parts = parts;
@@ -59,6 +61,7 @@ export class BlobKeeper {
       return blob;
     } finally {
       this.#open.delete(name);
+      this.#endedMeanwhile?.add(name);
     }
   }
 
@@ -66,11 +69,15 @@ export class BlobKeeper {
   async sweep(isStopping: () => boolean): Promise<void> {
     const { storage } = this.#parts;
     for (let after = ''; !isStopping(); ) {
-      const rows = await storage.read(selectUnownedBlobs, { after, limit: REMOVED_AT_ONCE });
+      const ended = new Set<string>();
+      this.#endedMeanwhile = ended;
+      const rows = await storage.read(selectUnownedBlobs, { after, limit: REMOVED_AT_ONCE }).finally(() => {
+        this.#endedMeanwhile = undefined;
+      });
       const last = rows.at(-1);
       if (last === undefined) return;
       after = last.blob;
-      await this.#remove(rows.map((row) => row.blob).filter((blob) => !this.#open.has(blob)));
+      await this.#remove(rows.map((row) => row.blob).filter((blob) => !this.#open.has(blob) && !ended.has(blob)));
     }
   }
 
