@@ -1,7 +1,9 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { selectUnreadEvents } from '../src/storage/queries/unread.ts';
 import { FakeGateway, GATEWAY_URL, pusherTo } from './support/fake-gateway.ts';
+import { holdAnswer } from './support/hold-answer.ts';
 import { SyncStory } from './support/sync-story.ts';
 
 let gateway: FakeGateway;
@@ -145,6 +147,24 @@ describe('a gateway', () => {
         ],
       },
     ]);
+  });
+
+  test('of each of several pushers is told how much is unread', async () => {
+    await set(pusherTo('other key'));
+    // What one of them counts takes a while, and the other one comes meanwhile.
+    const { reached, release } = holdAnswer(story.server.storage, selectUnreadEvents);
+    await story.say(alice, room, 'hello');
+    await reached;
+    await story.settle();
+    release();
+    const counts = (await told()).map(({ devices, counts }) => [(devices as JsonObject[])[0]?.pushkey, counts]);
+    expect(new Map(counts as [string, JsonObject][])).toEqual(
+      new Map([
+        ['key', { unread: 1 }],
+        ['other key', { unread: 1 }],
+      ]),
+    );
+    expect(counts).toHaveLength(2);
   });
 
   test('is told the ID alone where that is wanted, and no counts where they are not', async () => {

@@ -2,6 +2,7 @@ import type { LRUCache } from 'lru-cache';
 import { createCache } from '../../cache/create-cache.ts';
 import { selectRoomsPerhapsUnread } from '../../storage/queries/unread.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { Turns } from '../accounts/turns.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
 import type { UnreadReader } from './unread-reader.ts';
@@ -29,6 +30,8 @@ export interface BadgesParts {
 export class Badges {
   readonly #parts: BadgesParts;
   readonly #users: LRUCache<string, UserBadge> = createCache(MAX_USERS);
+  /** A user may have several pushers, and what one of them counts just now is not in the badge yet. */
+  readonly #turns = new Turns();
 
   constructor(parts: BadgesParts) {
     this.#parts = parts;
@@ -39,7 +42,9 @@ export class Badges {
     const { memberships } = this.#parts;
     const badge = this.#users.get(userId) ?? this.#open(userId);
     await badge.loaded;
-    for (const roomId of [...badge.changed]) await this.#count(userId, badge, roomId);
+    await this.#turns.run(userId, async () => {
+      for (const roomId of [...badge.changed]) await this.#count(userId, badge, roomId);
+    });
     const invites = (await memberships.ofUser(userId)).filter(({ membership }) => membership === 'invite');
     return [...badge.rooms.values()].reduce((sum, count) => sum + count, invites.length);
   }
