@@ -1,6 +1,8 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { selectRemoteLists } from '../src/storage/queries/remote-devices.ts';
+import { holdAnswer } from './support/hold-answer.ts';
 import { createTestFederation, type TestFederation } from './support/test-federation.ts';
 import type { TestResponse } from './support/test-server.ts';
 
@@ -116,6 +118,19 @@ describe('keys of users of another server', () => {
     }
     // The first update followed none, so the list was asked for again; the others were taken as they came.
     expect([asked('/user/devices'), asked('/user/keys/query')]).toEqual([2, 0]);
+  });
+
+  test('are not asked for again by who looked just before they came', async () => {
+    await upload(alice);
+    await shareRoom();
+    const { reached, release } = holdAnswer(serverOf(bob).storage, selectRemoteLists);
+    const late = queriedByBob();
+    await reached;
+    const first = { [alice.userId]: { [alice.deviceId]: { ...deviceKeys(alice), unsigned: {} } } };
+    expect((await queriedByBob()).device_keys).toEqual(first);
+    release();
+    expect((await late).device_keys).toEqual(first);
+    expect(asked('/user/devices')).toBe(1);
   });
 
   test('are failures while the server is away; what is known stays known', async () => {

@@ -83,7 +83,8 @@ export class RemoteDeviceLists {
   }
 
   /**
-   * Asks the user's server for the list, once for all who want it just now, and keeps it if a room is shared.
+   * Asks the user's server for the list unless it is here and up to date, once for all who want it just now, and keeps
+   * it if a room is shared.
    * @throws RemoteServerError
    */
   ask(userId: string): Promise<UserKeys> {
@@ -131,6 +132,9 @@ export class RemoteDeviceLists {
 
   async #ask(userId: string, serverName: ServerName): Promise<UserKeys> {
     const { remote, shared } = this.#parts;
+    // It may have come since whoever asks looked.
+    const kept = (await this.read([userId])).get(userId);
+    if (kept !== undefined) return kept;
     const answer = await remote.request(serverName, {
       method: 'GET',
       path: `/_matrix/federation/v1/user/devices/${encodeURIComponent(userId)}`,
