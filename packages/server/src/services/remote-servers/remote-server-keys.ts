@@ -44,9 +44,9 @@ export class RemoteServerKeys implements ServerKeys {
     if (missing.size === 0) {
       return found;
     }
-    const known = await this.#load([...missing.keys()]);
+    const loaded = await this.#load([...missing.keys()]);
     const looking = [...missing].map(async ([serverName, asked]) => {
-      const keys = await this.#sufficient(serverName, asked, known.get(serverName) ?? NO_SERVER_KEYS);
+      const keys = await this.#sufficient(serverName, asked, this.#newest(serverName, loaded));
       const nowMs = this.#parts.platform.clock.nowMs();
       for (const { index, ...one } of asked) found[index] = keys.find(one, nowMs);
     });
@@ -60,7 +60,7 @@ export class RemoteServerKeys implements ServerKeys {
     if (asServerName(serverName) === undefined) {
       return undefined;
     }
-    const known = (await this.#load([serverName])).get(serverName) ?? NO_SERVER_KEYS;
+    const known = this.#newest(serverName, await this.#load([serverName]));
     const newest = known.saidValidUntilTs() >= minimumValidUntilTs ? known : await this.#refresh(serverName, known);
     return newest === NO_SERVER_KEYS ? undefined : (JSON.parse(newest.responseJson) as JsonObject);
   }
@@ -128,12 +128,18 @@ export class RemoteServerKeys implements ServerKeys {
     for (let from = 0; from < unread.length; from += MAX_NAMES_PER_READ) {
       const names = unread.slice(from, from + MAX_NAMES_PER_READ);
       for (const row of await this.#parts.storage.read(selectServerKeys, { serverNames: names })) {
-        const known = knownFrom(row);
+        // What was fetched meanwhile is newer.
+        const known = this.#known.get(row.server_name) ?? knownFrom(row);
         loaded.set(row.server_name, known);
         this.#known.set(row.server_name, known);
       }
     }
     return loaded;
+  }
+
+  /** What was loaded, unless it was fetched meanwhile: the server would not be asked again so soon. */
+  #newest(serverName: string, loaded: ReadonlyMap<string, KnownServerKeys>): KnownServerKeys {
+    return this.#known.get(serverName) ?? loaded.get(serverName) ?? NO_SERVER_KEYS;
   }
 
   /** One request at a time to each server, however many want its keys. */

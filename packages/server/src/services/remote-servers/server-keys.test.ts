@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { JsonObject, JsonValue } from '@limpet/protocol/json';
 import { type SigningKey, signingKeyFromSeed, signJson, verifySignedJson } from '@limpet/protocol/signing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { holdAnswer } from '../../../tests/support/hold-answer.ts';
 import { createManualWorld, type ManualWorld } from '../../../tests/support/manual-world.ts';
 import { noNetwork } from '../../../tests/support/no-network.ts';
 import { seededRandom } from '../../../tests/support/seeded-random.ts';
@@ -10,6 +11,7 @@ import { openTestStorage } from '../../../tests/support/test-storage.ts';
 import { readConfig } from '../../config.ts';
 import type { OldKey } from '../../platform/key-file.ts';
 import { OutboundFailure } from '../../platform/outbound-http.ts';
+import { selectServerKeys } from '../../storage/queries/server-keys.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { createRemoteServers, type RemoteServersService } from './create-remote-servers.ts';
 import type { WantedKey } from './remote-servers.ts';
@@ -100,6 +102,24 @@ describe('keys of another server', () => {
     remote = create();
     expect(await find(FIRST, 'now')).toBe(true);
     expect(asked).toEqual(['a.test']);
+  });
+
+  test.each([
+    ['known', () => find(FIRST, 'now')],
+    ['unknown', async () => {}],
+  ])('are found by who looked just before they were fetched; before, the server was %s', async (_, before) => {
+    answers['a.test'] = published({});
+    await before();
+    remote = create();
+    world.advance(60_000);
+    answers['a.test'] = published({ keys: [FIRST, SECOND] });
+    const { reached, release } = holdAnswer(storage, selectServerKeys);
+    const late = find(SECOND, 'now');
+    await reached;
+    expect(await find(SECOND, 'now')).toBe(true);
+    release();
+    expect(await late).toBe(true);
+    expect(await find(SECOND, 'now')).toBe(true);
   });
 
   test('are refused after they expired, and asked for again', async () => {
