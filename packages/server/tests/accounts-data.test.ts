@@ -2,6 +2,8 @@ import type { JsonObject } from '@limpet/protocol/json';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeAccountData } from '../src/services/accounts/account-data.ts';
 import type { PublishedChange } from '../src/storage/change.ts';
+import { selectFilterByJson } from '../src/storage/queries/filters.ts';
+import { holdAnswer } from './support/hold-answer.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
 
 const USER = '/_matrix/client/v3/user/@alice:localhost';
@@ -172,6 +174,15 @@ describe('saved filters', () => {
     const { userId } = await server.createUser('bob');
     expect(await filters.save(userId, { event_format: 'federation' })).toBe('0');
     expect(await filters.load(userId, '0')).toMatchObject({ eventFormat: 'federation' });
+  });
+
+  test('are one where the same comes twice at once', async () => {
+    const { reached, release } = holdAnswer(server.storage, selectFilterByJson);
+    const late = post({ event_format: 'client' });
+    await reached;
+    expect(await post({ event_format: 'client' })).toMatchObject({ body: { filter_id: '0' } });
+    release();
+    expect(await late).toMatchObject({ status: 200, body: { filter_id: '0' } });
   });
 
   test('are parsed once', async () => {

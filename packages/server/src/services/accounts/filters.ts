@@ -5,6 +5,7 @@ import { createCache } from '../../cache/create-cache.ts';
 import { insertFilter, selectFilter, selectFilterByJson } from '../../storage/queries/filters.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { type Filter, parseFilter } from './filter.ts';
+import { Turns } from './turns.ts';
 
 /** Filters that one user may keep. A client needs one or two; the same one twice is kept once. */
 const MAX_FILTERS_OF_A_USER = 1_000;
@@ -15,6 +16,7 @@ const MAX_CACHED_FILTERS = 10_000;
 export class Filters {
   readonly #storage: Storage;
   readonly #cache = createCache<string, Filter>(MAX_CACHED_FILTERS);
+  readonly #turns = new Turns();
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -27,8 +29,21 @@ export class Filters {
   async save(userId: UserId, json: JsonObject): Promise<string> {
     parseFilter(json);
     const text = JSON.stringify(json);
+    const known = await this.#idOf(userId, text);
+    if (known !== undefined) return known;
+    // One after the other, so that the same filter sent twice at once is found by the second.
+    return this.#turns.run(
+      `${userId}\0${text}`,
+      async () => (await this.#idOf(userId, text)) ?? this.#insert(userId, text),
+    );
+  }
+
+  async #idOf(userId: UserId, text: string): Promise<string | undefined> {
     const [saved] = await this.#storage.read(selectFilterByJson, { userId, json: text });
-    if (saved !== undefined) return String(saved.filter_id);
+    return saved && String(saved.filter_id);
+  }
+
+  async #insert(userId: UserId, text: string): Promise<string> {
     const committed = await this.#storage.write((transaction) =>
       transaction.fetch(insertFilter, { userId, json: text, limit: MAX_FILTERS_OF_A_USER }),
     );
