@@ -190,12 +190,12 @@ export class MembershipChanges {
     });
   }
 
-  /** Throws M_FORBIDDEN where the target is not banned. */
+  /** Throws M_BAD_STATE where the target is not banned. Specification: client-server API, "Other error codes". */
   async unban({ roomId, sender, target, reason }: MembershipRequest): Promise<void> {
     await this.#change(roomId, sender, async ({ room, loadMembers }) => {
       await loadMembers(sender, target);
       if (membershipIn(room, target) !== 'ban') {
-        throw new MatrixError('M_FORBIDDEN', `${target} is not banned from the room.`);
+        throw new MatrixError('M_BAD_STATE', `${target} is not banned from the room.`, { status: 403 });
       }
       return { events: [memberEvent(sender, target, memberContent('leave', { reason }))] };
     });
