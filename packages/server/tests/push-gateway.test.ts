@@ -95,7 +95,7 @@ describe('pushers', () => {
   test('are no more than fifty', async () => {
     await Promise.all(Array.from({ length: 49 }, (_, index) => set(pusherTo(`key ${index}`))));
     const { status, body } = await story.ask(bob, 'POST', '/pushers/set', pusherTo('one too many'));
-    expect([status, body.errcode]).toEqual([403, 'M_RESOURCE_LIMIT_EXCEEDED']);
+    expect([status, body.errcode]).toEqual([403, 'M_FORBIDDEN']);
     await set(pusherTo('key', { lang: 'de' }));
   });
 

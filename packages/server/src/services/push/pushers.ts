@@ -52,7 +52,7 @@ export class Pushers {
   /**
    * `append` leaves the pushers that other users have for the same installation; otherwise somebody else uses it now.
    *
-   * @throws MatrixError M_INVALID_PARAM, M_MISSING_PARAM, M_TOO_LARGE, M_RESOURCE_LIMIT_EXCEEDED; M_UNKNOWN_TOKEN where
+   * @throws MatrixError M_INVALID_PARAM, M_MISSING_PARAM, M_TOO_LARGE, M_FORBIDDEN; M_UNKNOWN_TOKEN where
    *   the device was logged out meanwhile: nothing would ever remove its pusher
    */
   async set(owner: PusherOwner, pusher: PusherToSet, { append }: { append: boolean }): Promise<void> {
@@ -88,7 +88,8 @@ function loggedOut(): MatrixError {
   return new MatrixError('M_UNKNOWN_TOKEN', 'This device was logged out a moment ago. Log in again.');
 }
 
+/** Not M_RESOURCE_LIMIT_EXCEEDED: that is of the whole server, and sends the user to its administrator. */
 function tooMany(): MatrixError {
   const message = `You may have ${MAX_PUSHERS} pushers at most. Remove one that you need no more.`;
-  return new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', message);
+  return new MatrixError('M_FORBIDDEN', message);
 }
