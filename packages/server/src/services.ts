@@ -21,6 +21,7 @@ import { Presence } from './services/presence/presence.ts';
 import { createPush, type Push } from './services/push/push.ts';
 import { createPushDelivery, type PushDelivery } from './services/push/push-delivery.ts';
 import type { PushRules } from './services/push/push-rules.ts';
+import { ReplacedRoomSettings } from './services/push/replaced-room-settings.ts';
 import { createRemoteServers, type RemoteServersService } from './services/remote-servers/create-remote-servers.ts';
 import { RemoteProfiles } from './services/remote-servers/remote-profiles.ts';
 import type { RemoteServers } from './services/remote-servers/remote-servers.ts';
@@ -59,6 +60,7 @@ export interface Services {
   readonly media: Media;
   readonly pushRules: PushRules;
   readonly pushDelivery: PushDelivery;
+  readonly replacedRoomSettings: ReplacedRoomSettings;
   readonly threadSubscriptions: ThreadSubscriptions;
   readonly stickySweeper: RowSweeper;
   readonly presence: Presence;
@@ -126,6 +128,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   const { keys } = remoteServers;
   const pushDelivery = composePushDelivery(parts, ground);
   await pushDelivery.sender.start();
+  const replacedRoomSettings = startReplacedRoomSettings(parts, ground);
   const resident = createResident({ ...parts, ...ground, serverName, profiles, users, accountData, keys });
   const federationInbound = await startFederationInbound({ ...parts, ...ground, ephemeral, encryption, presence });
   const federationSender = await startFederationSender(parts, { remoteServers, events, ephemeral, presence });
@@ -146,6 +149,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
     media,
     pushRules: push.rules,
     pushDelivery,
+    replacedRoomSettings,
     threadSubscriptions,
     presence,
     stickySweeper,
@@ -338,6 +342,19 @@ function composeAccounts({ config, platform, storage, passwordCost }: ServicePar
   };
 }
 
+function startReplacedRoomSettings(
+  { config, platform, storage }: ServiceParts,
+  { accounts, events, state, push }: PushSources & Pick<Services, 'accounts'>,
+): ReplacedRoomSettings {
+  const { accountData, roomTags } = accounts;
+  const { serverName } = config;
+  const { log } = platform;
+  const sources = { accountData, roomTags, events, state, pushRules: push.rules };
+  const settings = new ReplacedRoomSettings({ storage, log, serverName, ...sources });
+  settings.start();
+  return settings;
+}
+
 /**
  * Ends what waits and writes what the services still hold in memory, the highest rank first. The storage is still open.
  */
@@ -348,6 +365,7 @@ export async function stopServices(services: Services): Promise<void> {
   await services.federationInbound.stop();
   await services.federationSender?.stop();
   await services.pushDelivery.sender.stop();
+  await services.replacedRoomSettings.stop();
   await services.stickySweeper.stop();
   await services.media.stop();
   await services.encryption.stop();

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@limpet/protocol/json';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
 import { type LookUpStory, lookUpStory } from './support/look-up-story.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
@@ -92,6 +92,89 @@ test('a space keeps its type and its rooms, and further creators are named', asy
     additional_creators: [bob.userId],
   });
   expect(await state(alice, fresh, 'm.space.child', child)).toEqual({ via: ['localhost'] });
+});
+
+describe('what a user set for a room', () => {
+  const V3 = '/_matrix/client/v3';
+  const tags = { 'm.favourite': { order: 0.5 }, 'u.work': {} };
+
+  async function setUp(who: Session, roomId: string): Promise<void> {
+    const put = (path: string, body: JsonObject) => server.ok('PUT', `${V3}/${path}`, { token: who.accessToken, body });
+    const user = `user/${who.userId}`;
+    for (const [tag, content] of Object.entries(tags)) await put(`${user}/rooms/${roomId}/tags/${tag}`, content);
+    await put(`${user}/account_data/m.direct`, { [alice.userId]: [roomId], '@other:localhost': ['!other:localhost'] });
+    const conditions = [{ kind: 'event_match', key: 'room_id', pattern: roomId }];
+    await put(`pushrules/global/override/${encodeURIComponent(roomId)}`, { actions: [], conditions });
+    await put(`pushrules/global/room/${encodeURIComponent(roomId)}`, { actions: ['notify'] });
+    await put(`pushrules/global/room/${encodeURIComponent(roomId)}/enabled`, { enabled: false });
+  }
+
+  async function settingsOf(who: Session, roomId: string) {
+    await server.server.services.replacedRoomSettings.settled();
+    const of = async (path: string) => (await story.ask('GET', `v3/${path}`, who))[1];
+    const { tags: found } = (await of(`user/${who.userId}/rooms/${roomId}/tags`)) as JsonObject;
+    return {
+      tags: found,
+      direct: await of(`user/${who.userId}/account_data/m.direct`),
+      override: await of(`pushrules/global/override/${encodeURIComponent(roomId)}`),
+      room: await of(`pushrules/global/room/${encodeURIComponent(roomId)}`),
+    };
+  }
+
+  const nothing = { tags: {}, override: 'M_NOT_FOUND', room: 'M_NOT_FOUND' };
+
+  test('goes over to the one that replaces it, when he joins that', async () => {
+    const old = await story.createRoom(alice);
+    await story.join(old, bob);
+    await setUp(bob, old);
+    const fresh = await replaced(alice, old, { new_version: '12' });
+    const before = { [alice.userId]: [old], '@other:localhost': ['!other:localhost'] };
+    expect(await settingsOf(bob, fresh)).toEqual({ ...nothing, direct: before });
+    await story.join(fresh, bob);
+    expect(await settingsOf(bob, fresh)).toEqual({
+      tags,
+      direct: { ...before, [alice.userId]: [old, fresh] },
+      override: {
+        rule_id: fresh,
+        default: false,
+        enabled: true,
+        actions: [],
+        conditions: [{ kind: 'event_match', key: 'room_id', pattern: fresh }],
+      },
+      room: { rule_id: fresh, default: false, enabled: false, actions: ['notify'] },
+    });
+  });
+
+  test('goes with who replaces it himself', async () => {
+    const old = await story.createRoom(alice);
+    await setUp(alice, old);
+    const fresh = await replaced(alice, old, { new_version: '12' });
+    expect(await settingsOf(alice, fresh)).toMatchObject({ tags, room: { enabled: false } });
+  });
+
+  test('stays as it is where he set something for the new room already, and when he comes back to it', async () => {
+    const old = await story.createRoom(alice);
+    await story.join(old, bob);
+    const fresh = await replaced(alice, old, { new_version: '12' });
+    const tag = `${V3}/user/${bob.userId}/rooms/${fresh}/tags/u.mine`;
+    await server.ok('PUT', tag, { token: bob.accessToken, body: {} });
+    await setUp(bob, old);
+    await story.join(fresh, bob);
+    expect((await settingsOf(bob, fresh)).tags).toEqual({ 'u.mine': {} });
+    await server.ok('DELETE', tag, { token: bob.accessToken });
+    await story.ask('POST', `v3/rooms/${encodeURIComponent(fresh)}/leave`, bob, {});
+    await story.join(fresh, bob);
+    expect((await settingsOf(bob, fresh)).tags).toEqual({});
+  });
+
+  test('does not go to a room that only says to replace another one', async () => {
+    const old = await story.createRoom(alice);
+    await setUp(alice, old);
+    const predecessor = { room_id: old };
+    const fresh = await story.createRoom(mallory, { creation_content: { predecessor } });
+    await story.join(fresh, alice);
+    expect(await settingsOf(alice, fresh)).toMatchObject(nothing);
+  });
 });
 
 test('who may not close the room cannot replace it', async () => {

@@ -50,6 +50,13 @@ export class RoomTags {
     });
   }
 
+  /** Gives a room that has no tags those of another one. */
+  async copy(userId: UserId, { from, to }: { from: RoomId; to: RoomId }): Promise<void> {
+    const copied = await this.get(userId, from);
+    if (Object.keys(copied).length === 0) return;
+    await this.#change({ userId, roomId: to }, (tags) => (Object.keys(tags).length === 0 ? copied : undefined));
+  }
+
   async #change(
     { userId, roomId }: { userId: UserId; roomId: RoomId },
     change: (tags: JsonObject) => JsonObject | undefined,
