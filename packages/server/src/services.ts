@@ -172,7 +172,8 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
   const memberships = new Memberships(storage);
   const { accountData } = accounts;
   const { clock } = platform;
-  const push = createPush({ storage, clock, serverName, accountData, events, memberships });
+  const { threadSubscriptions: followThreads } = config.push;
+  const push = createPush({ storage, clock, serverName, accountData, events, memberships, followThreads });
   const index = new SearchIndex({ storage, platform, events });
   const rooms = createRoomsService({
     storage,

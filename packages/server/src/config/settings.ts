@@ -269,8 +269,14 @@ export const SETTINGS = {
           'choose them, so this lets every user have requests sent into your network.',
         default: false,
       }),
+      thread_subscriptions: flag({
+        description:
+          'Whether a thread notifies those who follow it and nobody else, but for mentions (the push rules of ' +
+          'MSC4306). For users whose clients all follow threads: with any other client threads are silent.',
+        default: false,
+      }),
     },
-    { description: 'Notifications that go to push gateways.' },
+    { description: 'What notifies users, and how it reaches push gateways.' },
   ),
   turn: section(
     {

@@ -134,6 +134,7 @@ export interface OneTimeKeysChange {
 export interface ThreadSubscriptionChange {
   readonly kind: 'thread-subscription';
   readonly userId: string;
+  readonly roomId: string;
 }
 
 /** Something waits for another server in `outgoing_edus`, under this position. */

@@ -32,7 +32,15 @@ export function pushOver(
 ): Push {
   const serverName = parseServerName('test');
   const { clock } = createManualWorld();
-  return createPush({ storage, clock, serverName, accountData: NO_ACCOUNT_DATA, events, memberships });
+  return createPush({
+    storage,
+    clock,
+    serverName,
+    accountData: NO_ACCOUNT_DATA,
+    events,
+    memberships,
+    followThreads: false,
+  });
 }
 
 /**

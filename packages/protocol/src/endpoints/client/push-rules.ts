@@ -6,6 +6,8 @@ import { v3AndR0 } from './version-paths.ts';
 const ruleset = Type.Object({
   override: Type.Array(anyJsonObject),
   content: Type.Array(anyJsonObject),
+  /** MSC4306. */
+  postcontent: Type.Optional(Type.Array(anyJsonObject)),
   room: Type.Array(anyJsonObject),
   sender: Type.Array(anyJsonObject),
   underride: Type.Array(anyJsonObject),
@@ -15,6 +17,7 @@ const scope = Type.Literal('global');
 const kind = Type.Union([
   Type.Literal('override'),
   Type.Literal('content'),
+  Type.Literal('postcontent'),
   Type.Literal('room'),
   Type.Literal('sender'),
   Type.Literal('underride'),

@@ -21,6 +21,7 @@ const HISTORICAL_ACTIONS: ReadonlySet<unknown> = new Set(['dont_notify', 'coales
  */
 export function checkPushRule(rule: NewPushRule): NewPushRule {
   const { kind, ruleId } = rule;
+  if (kind === 'postcontent') throw invalid('Rules of the kind "postcontent" are for the server to make.');
   checkRuleId(ruleId);
   const actions = checkActions(rule.actions);
   if (kind === 'content') {

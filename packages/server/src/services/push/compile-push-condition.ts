@@ -14,6 +14,8 @@ export interface PushContext {
   /** How many are joined to the room. */
   readonly memberCount: number;
   readonly powerLevels: PowerLevels;
+  /** Whether the user is subscribed to the event's thread; `undefined` for an event in none. */
+  readonly followsThread: boolean | undefined;
 }
 
 export type CompiledCondition = (event: PushEvent, context: PushContext) => boolean;
@@ -35,9 +37,18 @@ export function compilePushCondition(condition: PushCondition): CompiledConditio
     case 'sender_notification_permission':
       if (typeof key !== 'string') return never;
       return (event, { powerLevels }) => powerLevels.levelOf(event.sender) >= powerLevels.requiredToNotify(key);
+    case 'io.element.msc4306.thread_subscription':
+    case 'thread_subscription':
+      return compileThreadSubscription(condition.subscribed);
     default:
       return never;
   }
+}
+
+/** Specification: MSC4306, "New Push Rules". */
+function compileThreadSubscription(subscribed: JsonValue | undefined): CompiledCondition {
+  if (typeof subscribed !== 'boolean') return never;
+  return (_, { followsThread }) => followsThread === subscribed;
 }
 
 function never(): boolean {

@@ -15,8 +15,34 @@ export const LEGACY_MENTION_RULES: ReadonlySet<string> = new Set([
   '.m.rule.roomnotif',
 ]);
 
-/** The default rules as this user gets them. */
-export function defaultPushRules(userId: string): PushRuleset {
+/** The default rules of this server. */
+export interface DefaultPushRules {
+  /** As this user gets them. */
+  of(userId: string): PushRuleset;
+  /** What they say to somebody whom an event does not name. */
+  readonly impersonal: PushRuleset;
+  /** Whether the server has a rule of this name among rules of this kind. */
+  has(kind: PushRuleKind, ruleId: string): boolean;
+}
+
+export interface DefaultPushRulesOptions {
+  /** Whether threads notify those who follow them, and nobody else (MSC4306). */
+  readonly followThreads: boolean;
+}
+
+export function createDefaultPushRules({ followThreads }: DefaultPushRulesOptions): DefaultPushRules {
+  const impersonal = followThreads ? { ...IMPERSONAL_PUSH_RULES, postcontent: THREAD_RULES } : IMPERSONAL_PUSH_RULES;
+  return {
+    impersonal,
+    of: (userId) => ({ ...impersonal, ...personalPushRules(userId) }),
+    has(kind, ruleId) {
+      const rules = kind === 'content' ? [CONTAINS_USER_NAME] : impersonal[kind];
+      return rules.some((rule) => rule.rule_id === ruleId);
+    },
+  };
+}
+
+function personalPushRules(userId: string): Pick<PushRuleset, 'override' | 'content'> {
   const conditions: Partial<Record<string, readonly PushCondition[]>> = {
     '.m.rule.invite_for_me': [...INVITE, matches('state_key', userId)],
     '.m.rule.is_user_mention': [
@@ -27,14 +53,7 @@ export function defaultPushRules(userId: string): PushRuleset {
     const own = conditions[rule.rule_id];
     return own === undefined ? rule : { ...rule, conditions: own };
   });
-  const content = [{ ...CONTAINS_USER_NAME, pattern: localpartOf(userId) }];
-  return { ...IMPERSONAL_PUSH_RULES, override, content };
-}
-
-/** Whether the server has a rule of this name among rules of this kind. */
-export function isDefaultPushRule(kind: PushRuleKind, ruleId: string): boolean {
-  const rules = kind === 'content' ? [CONTAINS_USER_NAME] : IMPERSONAL_PUSH_RULES[kind];
-  return rules.some((rule) => rule.rule_id === ruleId);
+  return { override, content: [{ ...CONTAINS_USER_NAME, pattern: localpartOf(userId) }] };
 }
 
 const HIGHLIGHT: PushAction = { set_tweak: 'highlight' };
@@ -64,8 +83,18 @@ const CONTAINS_USER_NAME: PushRule = {
   actions: ['notify', SOUND, HIGHLIGHT],
 };
 
-/** What the default rules say to somebody whom an event does not name. */
-export const IMPERSONAL_PUSH_RULES: PushRuleset = {
+/** Between what names the user and what is said of rooms. Specification: MSC4306, "New Push Rules". */
+const THREAD_RULES: readonly PushRule[] = [
+  threadRule('unsubscribed_thread', false, []),
+  threadRule('subscribed_thread', true, ['notify', SOUND]),
+];
+
+function threadRule(name: string, subscribed: boolean, actions: readonly PushAction[]): PushRule {
+  const conditions = [{ kind: 'io.element.msc4306.thread_subscription', subscribed }];
+  return { ...rule('', conditions, actions), rule_id: `.io.element.msc4306.rule.${name}` };
+}
+
+const IMPERSONAL_PUSH_RULES: PushRuleset = {
   override: [
     { ...rule('master', [], []), enabled: false },
     rule('suppress_notices', [matches('content.msgtype', 'm.notice')], []),
@@ -89,6 +118,7 @@ export const IMPERSONAL_PUSH_RULES: PushRuleset = {
     ),
   ],
   content: [],
+  postcontent: [],
   room: [],
   sender: [],
   underride: [

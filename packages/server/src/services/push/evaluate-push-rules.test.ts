@@ -3,7 +3,7 @@ import type { JsonObject } from '@limpet/protocol/json';
 import { findRoomVersion } from '@limpet/protocol/room-version';
 import { describe, expect, test } from 'vitest';
 import { compilePushCondition, type PushContext } from './compile-push-condition.ts';
-import { defaultPushRules } from './default-push-rules.ts';
+import { createDefaultPushRules } from './default-push-rules.ts';
 import { compilePushRules, evaluatePushRules } from './evaluate-push-rules.ts';
 import { PushEvent, parsePropertyPath } from './push-event.ts';
 import { outcomeOf, PUSH_RULE_KINDS, type PushCondition, type PushRule, type PushRuleset } from './push-rule.ts';
@@ -12,7 +12,7 @@ const ALICE = '@alice:test';
 const version = findRoomVersion('11');
 if (version === undefined) throw new Error('There is no room version 11');
 const powerLevels = new PowerLevels({ users: { '@admin:test': 100 } }, undefined, version);
-const CONTEXT: PushContext = { displayName: 'Alice Liddell', memberCount: 5, powerLevels };
+const CONTEXT: PushContext = { displayName: 'Alice Liddell', memberCount: 5, powerLevels, followsThread: undefined };
 
 const SOUND = { set_tweak: 'sound', value: 'default' };
 const HIGHLIGHT = { set_tweak: 'highlight' };
@@ -28,7 +28,7 @@ const byAdmin = (event: JsonObject) => ({ ...event, sender: '@admin:test' });
 const mentions = (value: JsonObject) => ({ 'm.mentions': value });
 
 function withDefaults(event: JsonObject, context: Partial<PushContext> = {}, change?: (rule: PushRule) => PushRule) {
-  const rules = defaultPushRules(ALICE);
+  const rules = createDefaultPushRules({ followThreads: true }).of(ALICE);
   const changed = Object.fromEntries(
     PUSH_RULE_KINDS.map((kind) => [kind, rules[kind].map(change ?? ((rule) => rule))]),
   );
@@ -74,6 +74,9 @@ describe('the default rules', () => {
       {},
       ['notify', SOUND, HIGHLIGHT],
     ],
+    ['subscribed_thread', text('hello'), { followsThread: true }, ['notify', SOUND]],
+    ['unsubscribed_thread', text('hello'), { followsThread: false, memberCount: 2 }, []],
+    ['a mention in it', text('alice'), { followsThread: false }, ['notify', SOUND, HIGHLIGHT]],
     ['contains_user_name', text('hey, Alice: hello'), {}, ['notify', SOUND, HIGHLIGHT]],
     ['a longer word than the name', text('malice'), {}, ['notify']],
     ['the name where mentions are told', text('alice', mentions({})), {}, ['notify']],
@@ -136,6 +139,8 @@ describe('conditions', () => {
     [{ kind: 'sender_notification_permission', key: 'room' }, false],
     [{ kind: 'sender_notification_permission' }, false],
     [{ kind: 'contains_display_name' }, false],
+    [{ kind: 'thread_subscription', subscribed: false }, false],
+    [{ kind: 'thread_subscription', subscribed: true }, false],
     [{ kind: 'org.example.unknown' }, false],
     [{}, false],
   ])('%j: %s', (condition, expected) => {
@@ -150,7 +155,7 @@ describe('conditions', () => {
 });
 
 describe('kinds of rules', () => {
-  const none: PushRuleset = { override: [], content: [], room: [], sender: [], underride: [] };
+  const none: PushRuleset = { override: [], content: [], postcontent: [], room: [], sender: [], underride: [] };
   const rule = (ruleId: string, more: Partial<PushRule> = {}): PushRule => ({
     rule_id: ruleId,
     default: false,
@@ -161,6 +166,7 @@ describe('kinds of rules', () => {
   const all: PushRuleset = {
     override: [rule('override', { conditions: [{ kind: 'event_match', key: 'content.o', pattern: 'yes' }] })],
     content: [rule('tea', { pattern: 'tea' })],
+    postcontent: [],
     room: [rule('!room:test')],
     sender: [rule('@bob:test')],
     underride: [rule('underride', { conditions: [] })],

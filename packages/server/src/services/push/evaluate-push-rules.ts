@@ -19,8 +19,8 @@ interface CompiledRule {
   readonly isLegacyMention: boolean;
 }
 
-export function compilePushRules(ruleset: PushRuleset): CompiledPushRules {
-  const rules = PUSH_RULE_KINDS.flatMap((kind) => ruleset[kind].map((rule) => ({ kind, rule })));
+export function compilePushRules(ruleset: Partial<PushRuleset>): CompiledPushRules {
+  const rules = PUSH_RULE_KINDS.flatMap((kind) => (ruleset[kind] ?? []).map((rule) => ({ kind, rule })));
   const enabled = rules.filter(({ rule }) => rule.enabled);
   // The master rule matches everything, so nothing is left behind it.
   const master = enabled.find(({ rule }) => rule.rule_id === MASTER_RULE);

@@ -37,7 +37,7 @@ export function createPushDelivery(parts: PushDeliveryParts): PushDelivery {
   const { storage, platform, events, state, memberships, rooms, allowsPrivateAddresses } = parts;
   const { rules, unread, users, queue } = parts.push;
   const { clock } = platform;
-  const judge = new PushJudge({ rules, state, memberships });
+  const judge = new PushJudge({ storage, rules, state, memberships });
   const badges = new Badges({ storage, events, memberships, unread });
   const body = new NotificationBody({ state, rooms });
   const tasks = new PushTasks({ storage, clock, events, unread, judge, badges, body });

@@ -3,7 +3,7 @@
  */
 import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import { MatrixError } from '@limpet/protocol/matrix-error';
-import { defaultPushRules, isDefaultPushRule, MASTER_RULE } from './default-push-rules.ts';
+import { type DefaultPushRules, MASTER_RULE } from './default-push-rules.ts';
 import {
   PUSH_RULE_KINDS,
   type PushAction,
@@ -21,7 +21,7 @@ export interface PushRuleChanges {
 }
 
 export const NO_CHANGES: PushRuleChanges = {
-  rules: { override: [], content: [], room: [], sender: [], underride: [] },
+  rules: { override: [], content: [], postcontent: [], room: [], sender: [], underride: [] },
   defaults: new Map(),
 };
 
@@ -43,8 +43,7 @@ export function hasChanges(changes: PushRuleChanges): boolean {
 /**
  * The whole ruleset. The user's rules stand before the default ones; the master rule alone stands before everything.
  */
-export function mergePushRules(changes: PushRuleChanges, userId: string): PushRuleset {
-  const defaults = defaultPushRules(userId);
+export function mergePushRules(changes: PushRuleChanges, defaults: PushRuleset): PushRuleset {
   const merge = (kind: PushRuleKind): PushRule[] => {
     const given = defaults[kind].map((rule) => {
       const changed = changes.defaults.get(rule.rule_id);
@@ -56,6 +55,7 @@ export function mergePushRules(changes: PushRuleChanges, userId: string): PushRu
   return {
     override: merge('override'),
     content: merge('content'),
+    postcontent: merge('postcontent'),
     room: merge('room'),
     sender: merge('sender'),
     underride: merge('underride'),
@@ -104,8 +104,12 @@ function placeBeside(rules: readonly PushRule[], neighbour: string): number {
 }
 
 /** @throws MatrixError M_NOT_FOUND when there is no such rule; M_INVALID_PARAM for a default one. */
-export function withoutRule(changes: PushRuleChanges, kind: PushRuleKind, ruleId: string): PushRuleChanges {
-  if (isDefaultPushRule(kind, ruleId)) {
+export function withoutRule(
+  changes: PushRuleChanges,
+  { kind, ruleId }: PushRuleName,
+  defaults: DefaultPushRules,
+): PushRuleChanges {
+  if (defaults.has(kind, ruleId)) {
     throw new MatrixError('M_INVALID_PARAM', 'Default push rules cannot be removed; they can be disabled.');
   }
   const list = changes.rules[kind].filter((rule) => rule.rule_id !== ruleId);
@@ -124,8 +128,9 @@ export function withSettings(
   changes: PushRuleChanges,
   { userId, kind, ruleId }: PushRuleName,
   settings: Partial<Pick<PushRule, 'enabled' | 'actions'>>,
+  ofServer: DefaultPushRules,
 ): PushRuleChanges {
-  if (!isDefaultPushRule(kind, ruleId)) {
+  if (!ofServer.has(kind, ruleId)) {
     const list = changes.rules[kind];
     if (!list.some((rule) => rule.rule_id === ruleId)) throw ruleNotFound();
     return withList(
@@ -134,7 +139,7 @@ export function withSettings(
       list.map((rule) => (rule.rule_id === ruleId ? { ...rule, ...settings } : rule)),
     );
   }
-  const given = defaultPushRules(userId)[kind].find((rule) => rule.rule_id === ruleId);
+  const given = ofServer.of(userId)[kind].find((rule) => rule.rule_id === ruleId);
   if (given === undefined) throw new Error(`There is no default push rule ${ruleId}`);
   const { enabled, actions } = { ...given, ...changes.defaults.get(ruleId), ...settings };
   const defaults = new Map(changes.defaults);

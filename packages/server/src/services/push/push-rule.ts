@@ -5,7 +5,7 @@
 import type { JsonObject, JsonValue } from '@limpet/protocol/json';
 
 /** In the order in which they are checked. */
-export const PUSH_RULE_KINDS = ['override', 'content', 'room', 'sender', 'underride'] as const;
+export const PUSH_RULE_KINDS = ['override', 'content', 'postcontent', 'room', 'sender', 'underride'] as const;
 
 export type PushRuleKind = (typeof PUSH_RULE_KINDS)[number];
 
@@ -15,7 +15,7 @@ export interface PushRule {
   readonly default: boolean;
   readonly enabled: boolean;
   readonly actions: readonly PushAction[];
-  /** Of `override` and `underride` rules alone. */
+  /** Of `override`, `postcontent` and `underride` rules alone. */
   readonly conditions?: readonly PushCondition[];
   /** Of `content` rules alone. */
   readonly pattern?: string;
@@ -28,6 +28,9 @@ export type PushAction = string | JsonObject;
 export type PushCondition = JsonObject;
 
 export type PushRuleset = Readonly<Record<PushRuleKind, readonly PushRule[]>>;
+
+/** As clients are given them: what the server has no rules for is not there. */
+export type PushRulesOfUser = Omit<PushRuleset, 'postcontent'> & Partial<Pick<PushRuleset, 'postcontent'>>;
 
 /** What the actions of a rule mean for unread counts. */
 export interface PushOutcome {

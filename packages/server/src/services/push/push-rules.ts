@@ -9,9 +9,10 @@ import { writeAccountData } from '../accounts/account-data.ts';
 import { IGNORED_USERS_TYPE, NOBODY_IGNORED, readIgnoredUsers } from '../accounts/ignored-users.ts';
 import { Turns } from '../accounts/turns.ts';
 import { checkActions, checkPushRule } from './check-push-rule.ts';
+import type { DefaultPushRules } from './default-push-rules.ts';
 import { type CompiledPushRules, compilePushRules } from './evaluate-push-rules.ts';
 import { patternWeight } from './pattern-weight.ts';
-import type { PushRule, PushRuleset } from './push-rule.ts';
+import type { PushRule, PushRulesOfUser } from './push-rule.ts';
 import {
   hasChanges,
   mergePushRules,
@@ -54,25 +55,29 @@ export interface NotificationSettings {
 
 /** The push rules of local users. Specification: client-server API, "Push Rules: API". */
 export class PushRules {
+  /** What the server gives to everybody. */
+  readonly defaults: DefaultPushRules;
   readonly #storage: Storage;
   readonly #turns = new Turns();
   readonly #cache = createCache<string, NotificationSettings>(MAX_CACHED_USERS);
   /** Of each read under way, the users whose settings changed meanwhile: what was read of them is not kept. */
   readonly #reads = new Set<Set<string>>();
 
-  constructor(storage: Storage) {
+  constructor(storage: Storage, defaults: DefaultPushRules) {
     this.#storage = storage;
+    this.defaults = defaults;
     storage.stream.follow((changes) => this.#note(changes));
   }
 
-  /** All rules of the user, default ones and own. */
-  async ruleset(userId: string): Promise<PushRuleset> {
-    return mergePushRules(await this.#changes(userId), userId);
+  /** All rules of the user, default ones and own. A kind that this server has no rules of is not there. */
+  async ruleset(userId: string): Promise<PushRulesOfUser> {
+    const { postcontent, ...usual } = mergePushRules(await this.#changes(userId), this.defaults.of(userId));
+    return postcontent.length === 0 ? usual : { ...usual, postcontent };
   }
 
   /** @throws MatrixError M_NOT_FOUND */
   async rule({ userId, kind, ruleId }: PushRuleName): Promise<PushRule> {
-    const rule = (await this.ruleset(userId))[kind].find((one) => one.rule_id === ruleId);
+    const rule = (await this.ruleset(userId))[kind]?.find((one) => one.rule_id === ruleId);
     if (rule === undefined) throw ruleNotFound();
     return rule;
   }
@@ -89,15 +94,15 @@ export class PushRules {
   }
 
   /** @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM */
-  async remove({ userId, kind, ruleId }: PushRuleName): Promise<void> {
-    await this.#change(userId, (changes) => withoutRule(changes, kind, ruleId));
+  async remove(name: PushRuleName): Promise<void> {
+    await this.#change(name.userId, (changes) => withoutRule(changes, name, this.defaults));
   }
 
   /** @throws MatrixError M_NOT_FOUND, M_INVALID_PARAM, M_TOO_LARGE */
   async set(name: PushRuleName, settings: Partial<Pick<PushRule, 'enabled' | 'actions'>>): Promise<void> {
     const { actions } = settings;
     const checked = actions === undefined ? settings : { ...settings, actions: checkActions(actions) };
-    await this.#change(name.userId, (changes) => withSettings(changes, name, checked));
+    await this.#change(name.userId, (changes) => withSettings(changes, name, checked, this.defaults));
   }
 
   /** The settings of these users, from memory as far as they are there. */
@@ -122,8 +127,11 @@ export class PushRules {
       const read = userIds.map((userId) =>
         settingsFrom(
           userId,
-          contents.get(`${userId} ${PUSH_RULES_TYPE}`),
-          contents.get(`${userId} ${IGNORED_USERS_TYPE}`),
+          {
+            pushRules: contents.get(`${userId} ${PUSH_RULES_TYPE}`),
+            ignoredUserList: contents.get(`${userId} ${IGNORED_USERS_TYPE}`),
+          },
+          this.defaults,
         ),
       );
       for (const settings of read) {
@@ -173,12 +181,12 @@ export function changedSettingsOf(change: PublishedChange): string | undefined {
 
 function settingsFrom(
   userId: string,
-  pushRules: string | undefined,
-  ignoredUserList: string | undefined,
+  { pushRules, ignoredUserList }: { pushRules: string | undefined; ignoredUserList: string | undefined },
+  defaults: DefaultPushRules,
 ): NotificationSettings {
   const changes = pushRules === undefined ? NO_CHANGES : readChanges(pushRules);
   const ignoredUsers =
     ignoredUserList === undefined ? NOBODY_IGNORED : readIgnoredUsers(JSON.parse(ignoredUserList), userId);
-  const rules = hasChanges(changes) ? compilePushRules(mergePushRules(changes, userId)) : undefined;
+  const rules = hasChanges(changes) ? compilePushRules(mergePushRules(changes, defaults.of(userId))) : undefined;
   return { userId, isCustom: rules !== undefined || ignoredUsers.size > 0, rules, ignoredUsers };
 }

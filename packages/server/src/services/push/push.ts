@@ -5,6 +5,7 @@ import type { AccountDataReader } from '../accounts/account-data-reader.ts';
 import type { EventStore } from '../rooms/event-store.ts';
 import type { MembershipReader } from '../rooms/membership-reader.ts';
 import type { Projection } from '../rooms/projection.ts';
+import { createDefaultPushRules, type DefaultPushRulesOptions } from './default-push-rules.ts';
 import { PushQueue } from './push-queue.ts';
 import { PushRules } from './push-rules.ts';
 import { PushRulesAccountData } from './push-rules-account-data.ts';
@@ -15,7 +16,7 @@ import { UnreadNews } from './unread-news.ts';
 import { UnreadProjection } from './unread-projection.ts';
 import type { UnreadReader } from './unread-reader.ts';
 
-export interface PushParts {
+export interface PushParts extends DefaultPushRulesOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly serverName: ServerName;
@@ -38,15 +39,16 @@ export interface Push {
 }
 
 /** Makes them in the order in which they have to follow the stream. */
-export function createPush({ storage, clock, serverName, accountData, events, memberships }: PushParts): Push {
-  const rules = new PushRules(storage);
-  const audiences = new RoomAudiences(storage, rules, serverName);
+export function createPush(parts: PushParts): Push {
+  const { storage, clock, accountData, events, memberships } = parts;
+  const rules = new PushRules(storage, createDefaultPushRules(parts));
+  const audiences = new RoomAudiences({ ...parts, pushRules: rules });
   const news = new UnreadNews();
   const users = new PushingUsers(storage);
   const queue = new PushQueue(users, clock);
   return {
     rules,
-    projection: new UnreadProjection(audiences, news, queue),
+    projection: new UnreadProjection({ defaults: rules.defaults, audiences, news, pushQueue: queue }),
     unread: new UnreadCounter({ storage, memberships, events, news }),
     accountData: new PushRulesAccountData(accountData, rules),
     users,

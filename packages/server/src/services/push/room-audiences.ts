@@ -4,10 +4,12 @@ import type { Pdu } from '@limpet/protocol/pdu';
 import { LRUCache } from 'lru-cache';
 import type { PublishedChange } from '../../storage/change.ts';
 import { selectJoinedMemberEvents } from '../../storage/queries/push-rules.ts';
+import { selectThreadFollowers } from '../../storage/queries/thread-subscriptions.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { RoomView } from '../rooms/projection.ts';
 import { NameIndex } from './name-index.ts';
 import { changedSettingsOf, type NotificationSettings, type PushRules } from './push-rules.ts';
+import { ThreadFollowers } from './thread-followers.ts';
 
 /** Local members, of all rooms together, whose names and settings are kept in memory; a room counts as some itself. */
 const MAX_CACHED_MEMBERS = 500_000;
@@ -22,28 +24,41 @@ export interface RoomAudience {
   readonly names: NameIndex;
   /** Those whose rules or ignored users are not the default. Some may have left: ask the room who is joined. */
   readonly custom: Map<string, NotificationSettings>;
+  /** Who is subscribed to the thread of this root. */
+  followersOf(rootId: string): ReadonlySet<string>;
 }
 
 interface CachedAudience extends RoomAudience {
   /** Whose settings, or names, are to be read before the next event. */
   readonly pendingSettings: Set<string>;
   readonly pendingNames: Set<string>;
+  readonly threads: ThreadFollowers;
+}
+
+export interface RoomAudiencesParts {
+  readonly storage: Storage;
+  /** Has to follow the stream before this does: it is asked again when rules changed. */
+  readonly pushRules: PushRules;
+  readonly serverName: ServerName;
+  /** Whether it matters who is subscribed to threads. */
+  readonly followThreads: boolean;
 }
 
 export class RoomAudiences {
   readonly #storage: Storage;
   readonly #pushRules: PushRules;
   readonly #serverName: string;
+  readonly #followThreads: boolean;
   readonly #audiences = new LRUCache<string, CachedAudience>({
     maxSize: MAX_CACHED_MEMBERS,
     sizeCalculation: (audience) => Math.min(MAX_CACHED_MEMBERS, MEMBERS_PER_ROOM + audience.pendingNames.size),
   });
 
-  /** The push rules have to follow the stream before this does: they are asked again when they changed. */
-  constructor(storage: Storage, pushRules: PushRules, serverName: ServerName) {
+  constructor({ storage, pushRules, serverName, followThreads }: RoomAudiencesParts) {
     this.#storage = storage;
     this.#pushRules = pushRules;
     this.#serverName = serverName;
+    this.#followThreads = followThreads;
     storage.stream.follow((changes) => {
       for (const change of changes) this.#note(change);
     });
@@ -53,16 +68,20 @@ export class RoomAudiences {
   async prepare(room: RoomView): Promise<void> {
     let audience = this.#audiences.get(room.roomId);
     if (audience === undefined) {
+      const threads = new ThreadFollowers(this.#followThreads ? room.localJoined : []);
       audience = {
         names: new NameIndex(),
         custom: new Map(),
+        followersOf: (rootId) => threads.of(rootId),
         pendingSettings: new Set(room.localJoined),
         pendingNames: new Set(room.localJoined),
+        threads,
       };
       this.#audiences.set(room.roomId, audience);
     }
     if (audience.pendingSettings.size > 0) await this.#readSettings(audience, room);
     if (audience.pendingNames.size > 0) await this.#readNames(audience, room);
+    if (audience.threads.pending.size > 0) await this.#readFollowers(audience.threads, room);
   }
 
   /**
@@ -80,7 +99,9 @@ export class RoomAudiences {
       if (audience.names.size < MAX_NAMED_MEMBERS || audience.names.has(event.stateKey)) {
         audience.names.set(event.stateKey, displayNameIn(event.content));
       }
-      if (!room.localJoined.has(event.stateKey)) audience.pendingSettings.add(event.stateKey);
+      if (room.localJoined.has(event.stateKey)) return;
+      audience.pendingSettings.add(event.stateKey);
+      if (this.#followThreads) audience.threads.pending.add(event.stateKey);
     } else {
       audience.names.delete(event.stateKey);
       audience.custom.delete(event.stateKey);
@@ -109,11 +130,24 @@ export class RoomAudiences {
     });
   }
 
+  async #readFollowers(threads: ThreadFollowers, { roomId, localJoined }: RoomView): Promise<void> {
+    await takePending(threads.pending, localJoined, async (pending) => {
+      for (let start = 0; start < pending.length; start += MEMBERS_PER_READ) {
+        const userIds = pending.slice(start, start + MEMBERS_PER_READ);
+        threads.note(userIds, await this.#storage.read(selectThreadFollowers, { roomId, userIds }));
+      }
+    });
+  }
+
   #isLocal(userId: string): boolean {
     return serverNameOf(userId) === this.#serverName;
   }
 
   #note(change: PublishedChange): void {
+    if (change.kind === 'thread-subscription') {
+      if (this.#followThreads) this.#audiences.peek(change.roomId)?.threads.pending.add(change.userId);
+      return;
+    }
     const userId = changedSettingsOf(change);
     if (userId !== undefined) {
       for (const audience of this.#audiences.values()) audience.pendingSettings.add(userId);
@@ -121,13 +155,14 @@ export class RoomAudiences {
       // Usually `noteMember` was told before; not when state resolution brought the join.
       const audience = this.#audiences.peek(change.roomId);
       if (audience === undefined || audience.names.has(change.userId)) return;
+      if (this.#followThreads) audience.threads.pending.add(change.userId);
       audience.pendingSettings.add(change.userId);
       audience.pendingNames.add(change.userId);
     }
   }
 }
 
-const NOBODY: RoomAudience = { names: new NameIndex(), custom: new Map() };
+const NOBODY: RoomAudience = { names: new NameIndex(), custom: new Map(), followersOf: () => new Set() };
 
 /**
  * Empties the list before it reads, so that who is added meanwhile is read the next time; a failed read is tried again.

@@ -13,11 +13,11 @@ import {
   pruneUnreadExceptions,
 } from '../../storage/queries/unread.ts';
 import type { WriteTransaction } from '../../storage/storage.ts';
-import { relationOf } from '../rooms/event-relation.ts';
+import { relationOf, threadRootOf } from '../rooms/event-relation.ts';
 import type { Projection, RoomView } from '../rooms/projection.ts';
 import { isHistory, type RoomEvent } from '../rooms/room-event.ts';
 import { MAX_COUNTED } from './count-unread.ts';
-import { defaultPushRules, IMPERSONAL_PUSH_RULES } from './default-push-rules.ts';
+import type { DefaultPushRules } from './default-push-rules.ts';
 import { type CompiledPushRules, compilePushRules, evaluatePushRules } from './evaluate-push-rules.ts';
 import { type PushEvent, pushEventOf } from './push-event.ts';
 import type { PushQueue } from './push-queue.ts';
@@ -33,7 +33,12 @@ const MAX_COUNTED_ROOMS = 10_000;
 /** Named users with default rules whose rules are kept compiled. */
 const MAX_COMPILED_USERS = 10_000;
 
-const IMPERSONAL_RULES = compilePushRules(IMPERSONAL_PUSH_RULES);
+export interface UnreadProjectionParts {
+  readonly defaults: DefaultPushRules;
+  readonly audiences: RoomAudiences;
+  readonly news: UnreadNews;
+  readonly pushQueue: PushQueue;
+}
 
 /**
  * Keeps unread counts exact at the commit of each event. An event is judged once for everybody whose rules are the
@@ -41,6 +46,8 @@ const IMPERSONAL_RULES = compilePushRules(IMPERSONAL_PUSH_RULES);
  * are judged one by one, and have a row only where the outcome differs. Sticky events are judged like others (C11).
  */
 export class UnreadProjection implements Projection {
+  readonly #defaults: DefaultPushRules;
+  readonly #impersonalRules: CompiledPushRules;
   readonly #audiences: RoomAudiences;
   readonly #news: UnreadNews;
   readonly #pushQueue: PushQueue;
@@ -48,7 +55,9 @@ export class UnreadProjection implements Projection {
   readonly #personalRules = createCache<string, CompiledPushRules>(MAX_COMPILED_USERS);
   readonly #addedRows = createCache<number, number>(MAX_COUNTED_ROOMS);
 
-  constructor(audiences: RoomAudiences, news: UnreadNews, pushQueue: PushQueue) {
+  constructor({ defaults, audiences, news, pushQueue }: UnreadProjectionParts) {
+    this.#defaults = defaults;
+    this.#impersonalRules = compilePushRules(defaults.impersonal);
     this.#audiences = audiences;
     this.#news = news;
     this.#pushQueue = pushQueue;
@@ -93,10 +102,16 @@ export class UnreadProjection implements Projection {
     const { sender } = event.pdu;
     const audience = this.#audiences.of(room);
     const place = { memberCount: room.joinedCount, powerLevels: powerLevelsOf(room.state, event.room.version) };
-    const outcome = judge(IMPERSONAL_RULES, pushEvent, { ...place, displayName: undefined });
+    const rootId = threadRootOf(event.pdu);
+    const followers = rootId === undefined ? NOBODY : audience.followersOf(rootId);
+    const follows = (userId: string) => (rootId === undefined ? undefined : followers.has(userId));
+    // Who follows a thread is looked at by himself; all others do not.
+    const others = { ...place, displayName: undefined, followsThread: rootId === undefined ? undefined : false };
+    const outcome = judge(this.#impersonalRules, pushEvent, others);
     const exceptions = new Map<string, PushOutcome>();
     const except = (userId: string, rules: CompiledPushRules) => {
-      const own = judge(rules, pushEvent, { ...place, displayName: audience.names.displayNameOf(userId) });
+      const displayName = audience.names.displayNameOf(userId);
+      const own = judge(rules, pushEvent, { ...place, displayName, followsThread: follows(userId) });
       if (!isSame(own, outcome)) exceptions.set(userId, own);
     };
     for (const [userId, settings] of audience.custom) {
@@ -107,7 +122,8 @@ export class UnreadProjection implements Projection {
         except(userId, settings.rules ?? this.#rulesFor(userId));
       }
     }
-    for (const userId of namedUsers(pushEvent, audience)) {
+    const named = namedUsers(pushEvent, audience);
+    for (const userId of followers.size === 0 ? named : new Set([...named, ...followers])) {
       if (userId === sender || !room.localJoined.has(userId) || audience.custom.has(userId)) continue;
       except(userId, this.#rulesFor(userId));
     }
@@ -118,7 +134,7 @@ export class UnreadProjection implements Projection {
   #rulesFor(userId: string): CompiledPushRules {
     let rules = this.#personalRules.get(userId);
     if (rules === undefined) {
-      rules = compilePushRules(defaultPushRules(userId));
+      rules = compilePushRules(this.#defaults.of(userId));
       this.#personalRules.set(userId, rules);
     }
     return rules;
@@ -138,7 +154,10 @@ interface Place {
   readonly displayName: string | undefined;
   readonly memberCount: number;
   readonly powerLevels: PowerLevels;
+  readonly followsThread: boolean | undefined;
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 function judge(rules: CompiledPushRules, event: PushEvent, place: Place): PushOutcome {
   return outcomeOf(evaluatePushRules(rules, event, place));

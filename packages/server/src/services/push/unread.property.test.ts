@@ -203,7 +203,7 @@ class Model {
       const rules = compilePushRules(await push.rules.ruleset(userId));
       const displayName = userId.slice(1, userId.indexOf(':'));
       const place = { memberCount: this.joinedAt.size, powerLevels: powerLevelsOf(state, room.version) };
-      const outcome = outcomeOf(evaluatePushRules(rules, event, { ...place, displayName }));
+      const outcome = outcomeOf(evaluatePushRules(rules, event, { ...place, displayName, followsThread: undefined }));
       outcomes.set(userId, this.ignored.get(userId) === sender ? SILENT : outcome);
     }
     return outcomes;

@@ -9,6 +9,12 @@ export interface EventRelation {
   readonly eventId: EventId;
 }
 
+/** The root of the thread that an event is part of. Specification: client-server API, "Threading". */
+export function threadRootOf(event: Pick<Pdu, 'content'>): EventId | undefined {
+  const relation = relationOf(event);
+  return relation?.type === 'm.thread' ? relation.eventId : undefined;
+}
+
 /**
  * How an event says that it relates to another one; `undefined` where it does not, or not in a way that makes sense.
  * Specification: client-server API, "Forming relationships between events".

@@ -123,11 +123,11 @@ export class ThreadSubscriptions {
 
   /** Whether there was anything to change. */
   async #change(
-    { userId }: ThreadOfUser,
+    { userId, roomId }: ThreadOfUser,
     expect: (transaction: WriteTransaction, place: { writer: number; position: number }) => void,
   ): Promise<boolean> {
     const writing = this.#storage.write((transaction) => {
-      const position = transaction.publish({ kind: 'thread-subscription', userId });
+      const position = transaction.publish({ kind: 'thread-subscription', userId, roomId });
       expect(transaction, { writer: transaction.writer, position });
     });
     return writing.then(

@@ -19,6 +19,15 @@ export const selectThreadSubscription = defineStatement<
    where user_id = :userId and room_id = :roomId and root_id = :rootId`,
 );
 
+/** The threads of a room that these users are subscribed to. */
+export const selectThreadFollowers = defineStatement<
+  { roomId: string; userIds: readonly string[] },
+  { user_id: string; root_id: string }
+>(
+  `select user_id, root_id from thread_subscriptions
+   where user_id in (:...userIds) and room_id = :roomId and is_subscribed = 1`,
+);
+
 /** What one writer changed last, with `after` < position <= `upTo`, the newest first. */
 export const selectThreadSubscriptionsBetween = defineStatement<
   { userId: string; writer: number; after: number; upTo: number; limit: number },
