@@ -11,6 +11,7 @@ import {
   type TestServer,
   type TestServerOptions,
 } from './test-server.ts';
+import { isUnderWay } from './test-storage.ts';
 
 /** Turns without any statement after which a story takes it that nothing is under way. */
 const QUIET_TURNS = 20;
@@ -178,7 +179,7 @@ export class SyncStory {
     for (let quiet = 0; quiet < QUIET_TURNS; quiet += 1) {
       await new Promise((resolve) => (IS_REMOTE ? setTimeout(resolve, 2) : setImmediate(resolve)));
       const now = JSON.stringify(tally);
-      if (now !== before) quiet = 0;
+      if (now !== before || isUnderWay(this.server.storage)) quiet = 0;
       before = now;
     }
   }

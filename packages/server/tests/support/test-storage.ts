@@ -1,6 +1,6 @@
 import { openPostgresStorage } from '../../src/storage/postgres/open-postgres-storage.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/open-sqlite-storage.ts';
-import type { Storage } from '../../src/storage/storage.ts';
+import type { Storage, StorageTally } from '../../src/storage/storage.ts';
 import type { Dialect } from '../../src/storage/storage-adapter.ts';
 import { seededRandom } from './seeded-random.ts';
 import { silentLog } from './silent-log.ts';
@@ -15,6 +15,7 @@ export async function openTestStorage(dialect: Dialect = defaultDialect()): Prom
   if (dialect === 'sqlite') return openSqliteStorage({ ...options, path: ':memory:' });
   const url = await takeMigratedDatabase();
   const storage = await openPostgresStorage({ ...options, url });
+  countUnderWay(storage);
   const close = storage.close.bind(storage);
   let closed: Promise<void> | undefined;
   storage.close = () => {
@@ -22,6 +23,29 @@ export async function openTestStorage(dialect: Dialect = defaultDialect()): Prom
     return closed;
   };
   return storage;
+}
+
+/** By the tally of the storage, which its copies share. */
+const underWay = new WeakMap<StorageTally, number>();
+
+/** Whether a statement is on its way to a database in another process, which may be slow to answer. */
+export function isUnderWay({ tally }: Storage): boolean {
+  return (underWay.get(tally) ?? 0) > 0;
+}
+
+function countUnderWay(storage: Storage): void {
+  const { tally } = storage;
+  const count = (change: number) => underWay.set(tally, (underWay.get(tally) ?? 0) + change);
+  const counted = <Answer>(answer: Promise<Answer>): Promise<Answer> => {
+    count(1);
+    const ended = () => count(-1);
+    answer.then(ended, ended);
+    return answer;
+  };
+  const { read, readCompiled, write } = storage;
+  storage.read = (statement, parameters) => counted(read(statement, parameters));
+  storage.readCompiled = (query) => counted(readCompiled(query));
+  storage.write = (build, options) => counted(write(build, options));
 }
 
 function defaultDialect(): Dialect {
