@@ -214,6 +214,18 @@ describe('what clients synced by before /sync', () => {
     expect(await here.ask('GET', 'v3/events?from=x', carol)).toEqual([400, 'M_INVALID_PARAM']);
   });
 
+  test('state is that of now, also where the messages have what changed it', async () => {
+    const dora = await federation.server('here.test').createUser('dora');
+    const roomId = await here.createRoom(dora, { name: 'Old' });
+    await here.setState(dora, { roomId, type: 'm.room.name' }, { name: 'New' });
+    const [room] = (await here.get('v3/initialSync?limit=100', dora)).rooms as JsonObject[];
+    const state = (room?.state ?? []) as JsonObject[];
+    expect(state.filter((event) => event.type === 'm.room.name').map((event) => event.content)).toEqual([
+      { name: 'New' },
+    ]);
+    expect(state.filter((event) => event.type === 'm.room.create')).toHaveLength(1);
+  });
+
   test('one room and one event, to who may see them', async () => {
     const roomId = await here.createRoom(alice, { name: 'Old' });
     const eventId = await say(roomId, 'hello');

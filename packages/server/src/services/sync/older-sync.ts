@@ -1,7 +1,8 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@limpet/protocol/json';
 import { STABLE_STICKY_NAMES, UNSTABLE_STICKY_NAMES } from '@limpet/sticky/sticky-names';
 import type { StreamVector } from '../../storage/stream.ts';
-import { type Filter, parseFilter } from '../accounts/filter.ts';
+import { parseFilter } from '../accounts/filter.ts';
+import type { SyncRequest } from './sync-request.ts';
 import type { SyncService } from './sync-service.ts';
 import { formatSyncToken, type SyncToken } from './sync-token.ts';
 
@@ -49,7 +50,9 @@ export class OlderSync {
   ): Promise<JsonObject> {
     const limit = Math.min(asking.limit ?? DEFAULT_MESSAGES, MAX_MESSAGES);
     const filter = parseFilter({ room: { timeline: { limit }, include_leave: asking.archived } });
-    const answer = await this.#sync(asking, { since: undefined, filter, timeoutMs: 0 });
+    // The state is that of now, and not that at the start of the messages.
+    const stateAfterName = 'state';
+    const answer = await this.#sync(asking, { since: undefined, filter, timeoutMs: 0, stateAfterName });
     const end = answer.next_batch ?? '';
     const rooms = Object.entries(inside(answer, 'rooms', 'join')).map(([roomId, room]) =>
       presentRoom({ roomId, membership: 'join', room, end }),
@@ -68,7 +71,8 @@ export class OlderSync {
     const { from = { vector: this.#parts.current(), sticky: undefined, toDeviceUpTo: undefined }, roomId } = request;
     const rooms = roomId === undefined ? {} : { rooms: [roomId] };
     const filter = parseFilter({ room: { ...rooms, timeline: { limit: MAX_STREAMED } } });
-    const answer = await this.#sync(request, { since: from, filter, timeoutMs: request.timeoutMs });
+    const how = { since: from, filter, timeoutMs: request.timeoutMs, stateAfterName: undefined };
+    const answer = await this.#sync(request, how);
     const chunk = roomId === undefined ? eventsIn(answer, 'presence') : [];
     for (const [joined, room] of Object.entries(inside(answer, 'rooms', 'join'))) {
       for (const section of ['timeline', ...STICKY_SECTIONS, 'ephemeral']) {
@@ -80,9 +84,9 @@ export class OlderSync {
 
   async #sync(
     { userId, deviceId, signal }: Asking,
-    { since, filter, timeoutMs }: { since: SyncToken | undefined; filter: Filter; timeoutMs: number },
+    how: Pick<SyncRequest, 'since' | 'filter' | 'timeoutMs' | 'stateAfterName'>,
   ): Promise<JsonObject> {
-    const request = { userId, deviceId, signal, since, filter, timeoutMs, fullState: false, stateAfterName: undefined };
+    const request = { userId, deviceId, signal, fullState: false, ...how };
     const answer: JsonValue = JSON.parse(await this.#parts.sync.sync(request));
     return isJsonObject(answer) ? answer : {};
   }
