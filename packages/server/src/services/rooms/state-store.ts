@@ -4,12 +4,12 @@ import { createCache } from '../../cache/create-cache.ts';
 import { splitKnown } from '../../cache/split-known.ts';
 import {
   type CurrentStateRow,
+  selectCurrentMembers,
   selectCurrentSlot,
   selectCurrentState,
   selectCurrentStateOfTypes,
   selectSlot,
   selectSlotsByNid,
-  selectSmallStateOfTypes,
   selectSnapshotState,
 } from '../../storage/queries/state.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -95,8 +95,10 @@ export class StateStore implements RoomStateReader {
   }
 
   async currentOfTypes(room: RoomRecord, types: readonly string[]): Promise<RoomEvent[]> {
-    const statement = types.includes('m.room.member') ? selectCurrentStateOfTypes : selectSmallStateOfTypes;
-    return this.#eventsOf(await this.#storage.read(statement, { roomNid: room.nid, types }));
+    const others = await this.#storage.read(selectCurrentStateOfTypes, { roomNid: room.nid, types });
+    if (!types.includes('m.room.member')) return this.#eventsOf(others);
+    const members = await this.#storage.read(selectCurrentMembers, { roomNid: room.nid });
+    return this.#eventsOf(others.concat(members));
   }
 
   async currentAll(room: RoomRecord): Promise<RoomEvent[]> {

@@ -70,10 +70,6 @@ export interface CurrentStateRow {
 const IS_NO_MEMBER = `slot_nid in (
   select few.slot_nid from current_state few where few.room_nid = :roomNid and few.is_member = 0)`;
 
-const OF_TYPES = `select current_state.slot_nid, current_state.event_nid
-  from current_state join state_slots on state_slots.slot_nid = current_state.slot_nid
-  where current_state.room_nid = :roomNid and state_slots.type in (:...'types)`;
-
 export const selectCurrentState = defineStatement<{ roomNid: number }, CurrentStateRow>(
   'select slot_nid, event_nid from current_state where room_nid = :roomNid',
 );
@@ -82,14 +78,18 @@ export const selectCurrentStateExceptMembers = defineStatement<{ roomNid: number
   `select slot_nid, event_nid from current_state where room_nid = :roomNid and ${IS_NO_MEMBER}`,
 );
 
-type OfTypes = { roomNid: number; types: readonly string[] };
+export const selectCurrentMembers = defineStatement<{ roomNid: number }, CurrentStateRow>(
+  'select slot_nid, event_nid from current_state where room_nid = :roomNid and is_member = 1',
+);
 
-/** Goes through all members of the room: for types among which `m.room.member` is. */
-export const selectCurrentStateOfTypes = defineStatement<OfTypes, CurrentStateRow>(OF_TYPES);
-
-/** Without members. */
-export const selectSmallStateOfTypes = defineStatement<OfTypes, CurrentStateRow>(
-  `${OF_TYPES} and current_state.${IS_NO_MEMBER}`,
+/** Without members, whatever the types. */
+export const selectCurrentStateOfTypes = defineStatement<
+  { roomNid: number; types: readonly string[] },
+  CurrentStateRow
+>(
+  `select current_state.slot_nid, current_state.event_nid
+   from current_state join state_slots on state_slots.slot_nid = current_state.slot_nid
+   where current_state.room_nid = :roomNid and current_state.${IS_NO_MEMBER} and state_slots.type in (:...'types)`,
 );
 
 export const selectCurrentSlot = defineStatement<

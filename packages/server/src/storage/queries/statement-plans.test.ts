@@ -27,7 +27,7 @@ const SCANS: Excused = {
 
 /** All rows of a room, of which there may be a hundred thousand. */
 const WHOLE_ROOMS: Excused = {
-  'all of it is asked for': ['selectCurrentState', 'selectCurrentStateOfTypes', 'selectForwardExtremities'],
+  'all of it is asked for': ['selectCurrentMembers', 'selectCurrentState', 'selectForwardExtremities'],
   'the room is entered anew': [
     ...['deleteCurrentStateOfRoom', 'deleteMembershipsOfRoom', 'deleteRoomExtremities', 'deleteServersOfRoom'],
   ],
@@ -77,7 +77,7 @@ const FILTERING_LISTS: Excused = {
     ...['selectReferences', 'selectRelatedAmong', 'selectThreadsUpTo', 'selectThreadsWithout'],
   ],
   'what waits in one room': ['selectStagedEvents', 'selectStagedEventsById'],
-  'types of the state of one room': ['selectCurrentStateOfTypes', 'selectSmallStateOfTypes'],
+  'types of the state of one room': ['selectCurrentStateOfTypes'],
   'threads of the unread events that are kept': ['pruneReadsBySending'],
 };
 
