@@ -116,7 +116,7 @@ export async function composeServices(parts: ServiceParts): Promise<Services> {
   await rooms.start();
   ground.search.start();
   const discovery = createDiscovery({ ...parts, ...ground, serverName });
-  discovery.directory.start();
+  await discovery.directory.start();
   media.start();
   const sticky = new DueStickyEvents(storage, stickyRooms, accounts.erasures);
   const threadSubscriptions = new ThreadSubscriptions(storage, reading.history);

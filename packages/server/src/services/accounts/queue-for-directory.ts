@@ -7,5 +7,5 @@ import type { WriteTransaction } from '../../storage/storage.ts';
  * so.
  */
 export function queueForDirectory(transaction: WriteTransaction, userId: UserId): void {
-  transaction.run(upsertDirectoryQueue, { userId, number: transaction.allocate() });
+  transaction.run(upsertDirectoryQueue, { userId });
 }

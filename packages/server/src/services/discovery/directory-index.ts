@@ -11,7 +11,7 @@ import type { Storage } from '../../storage/storage.ts';
 import { directoryWords } from './directory-words.ts';
 
 /** Users whose words are written in one step: some thirty rows each. */
-const USERS_PER_STEP = 50;
+const USERS_PER_STEP = 100;
 /** Between two steps. */
 const PAUSE_MS = 500;
 /** Steps that a search waits for; in a server that is behind by more it finds who is indexed. */
@@ -43,8 +43,11 @@ export class DirectoryIndex {
     });
   }
 
-  start(): void {
-    this.#steps.wake();
+  /** Begins with what a search could not catch up with, after an update of the server. */
+  async start(): Promise<void> {
+    const most = MAX_STEPS_FOR_A_SEARCH * USERS_PER_STEP;
+    const rows = await this.#storage.read(selectDirectoryQueue, { limit: most + 1 });
+    if (rows.length > most) this.#steps.wake();
   }
 
   stop(): Promise<void> {

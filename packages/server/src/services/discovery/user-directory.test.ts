@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createManualWorld } from '../../../tests/support/manual-world.ts';
+import { createManualWorld, type ManualWorld } from '../../../tests/support/manual-world.ts';
 import { silentLog } from '../../../tests/support/silent-log.ts';
 import { openTestStorage } from '../../../tests/support/test-storage.ts';
 import { upsertProfileField } from '../../storage/queries/profiles.ts';
@@ -15,10 +15,12 @@ describe.each(['sqlite', 'postgres'] as const)('the directory of the users of th
   let storage: Storage;
   let index: DirectoryIndex;
   let directory: UserDirectory;
+  let world: ManualWorld;
 
   beforeEach(async () => {
     storage = await openTestStorage(dialect);
-    const { timers } = createManualWorld();
+    world = createManualWorld();
+    const { timers } = world;
     index = new DirectoryIndex(storage, { timers, log: silentLog });
     const memberships = { ofUser: async () => [] } as unknown as MembershipReader;
     const events = { byNids: async () => new Map() } as unknown as EventStore;
@@ -47,7 +49,7 @@ describe.each(['sqlite', 'postgres'] as const)('the directory of the users of th
 
   function call(transaction: Transaction, userId: string, displayName: string): void {
     transaction.run(upsertProfileField, { userId, field: 'displayname', valueJson: JSON.stringify(displayName) });
-    transaction.run(upsertDirectoryQueue, { userId, number: transaction.allocate() });
+    transaction.run(upsertDirectoryQueue, { userId });
   }
 
   const found = async (term: string) =>
@@ -72,6 +74,22 @@ describe.each(['sqlite', 'postgres'] as const)('the directory of the users of th
     expect(await found('smith zo')).toEqual(['@zoe:test']);
     expect(await directory.search('@searcher:test', 'smith', 5)).toMatchObject({ limited: true });
     expect((await found('u7'))[0]).toBe('@u7:test');
+  });
+
+  test('after an update users are indexed unasked, where they are more than a search could catch up with', async () => {
+    await register(Array.from({ length: 1_200 }, (_, n) => ({ name: `u${n}`, displayName: 'Smith' })));
+    const { write } = storage;
+    const written = new Promise<void>((resolve) => {
+      storage.write = async (build, options) => {
+        const committed = await write(build, options);
+        resolve();
+        return committed;
+      };
+    });
+    await index.start();
+    world.advance(1_000);
+    await written;
+    expect((await index.find('smith')).userIds).toHaveLength(100);
   });
 
   test('who is called otherwise while his words are written is looked at again', async () => {

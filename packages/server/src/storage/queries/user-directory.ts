@@ -33,10 +33,10 @@ export const deleteDirectoryWords = defineStatement<{ userIds: readonly string[]
   "delete from directory_words where user_id in (:...'userIds)",
 );
 
-/** `number` is a new one for each reason. */
-export const upsertDirectoryQueue = defineStatement<{ userId: string; number: number }>(
-  `insert into directory_queue (user_id, number) values (:userId, :number)
-   on conflict (user_id) do update set number = excluded.number`,
+/** Another reason moves the number on. */
+export const upsertDirectoryQueue = defineStatement<{ userId: string }>(
+  `insert into directory_queue (user_id, number) values (:userId, 0)
+   on conflict (user_id) do update set number = directory_queue.number + 1`,
 );
 
 /** Some of those whose words have to be written anew, with what they are called; `is_in_use` is 0 for who is none. */
