@@ -90,6 +90,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   });
   const edge = {
     tokenVerifier: services.accounts.accessTokens,
+    accountRequests: services.accounts.requests,
     rateLimits,
     openRequests,
     serverName: config.serverName,

@@ -6,6 +6,7 @@ import type { BlobStore } from './platform/blob-store.ts';
 import type { OldKey } from './platform/key-file.ts';
 import type { Platform } from './platform/platform.ts';
 import { type Accounts, createAccounts } from './services/accounts/accounts.ts';
+import { forgetEndedAccount } from './services/accounts/forget-account.ts';
 import type { PasswordCost } from './services/accounts/password-hasher.ts';
 import type { TokenLifetimes } from './services/accounts/token-lifetimes.ts';
 import { DelayedEvents } from './services/delayed-events/delayed-events.ts';
@@ -189,6 +190,8 @@ function composeGround(parts: ServiceParts, stickyRooms: StickyRooms) {
     takesGuests: config.registration.guests,
     accounts: {
       isGuest: async (userId) => (await accounts.users.find(parseUserId(userId)))?.isGuest === true,
+      requestsUnderWay: (userId) => accounts.requests.underWay(userId),
+      forgetEnded: forgetEndedAccount,
       hasEnded: async (userId) => (await accounts.users.find(parseUserId(userId)))?.isDeactivated === true,
       blocksInvites: (userId) => accounts.accountData.blocksInvites(userId),
     },

@@ -1,6 +1,10 @@
+import { parseUserId, type UserId } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { selectProfile } from '../src/storage/queries/profiles.ts';
+import { selectUsersWhoLeave } from '../src/storage/queries/users.ts';
+import { SigningUser, signedDeviceKeys } from './support/signing-user.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
 import { openTestStorage } from './support/test-storage.ts';
 
@@ -152,6 +156,86 @@ test('an account that ended while it joined a room does not stay there', async (
   await expect(joining).rejects.toMatchObject({ errcode: 'M_USER_DEACTIVATED' });
   const path = `${V3}/rooms/${roomId}/state/m.room.member/${userId}`;
   expect(await server.ok('GET', path, { token: host.accessToken })).toMatchObject({ membership: 'leave' });
+});
+
+describe('requests that are under way when their account ends', () => {
+  const METHOD = { algorithm: 'm.megolm_backup.v1.curve25519-aes-sha2', authData: {} };
+  const ROOM = {
+    ...{ isListed: false, preset: undefined, roomAliasName: undefined, name: undefined, topic: undefined, invite: [] },
+    ...{
+      isDirect: false,
+      roomVersion: undefined,
+      creationContent: {},
+      initialState: [],
+      powerLevelContentOverride: {},
+    },
+  };
+
+  /** A request that the account makes, and that goes on once it has ended. */
+  async function endDuring(name: string, work: (userId: UserId) => Promise<void>): Promise<UserId> {
+    const userId = parseUserId((await server.createUser(name)).userId);
+    const ended = Promise.withResolvers<void>();
+    const request = server.server.services.accounts.requests.run(userId, async () => {
+      await ended.promise;
+      await work(userId);
+    });
+    await server.server.admin.deactivateUser({ name, erase: true });
+    ended.resolve();
+    await request;
+    return userId;
+  }
+
+  const isLeaving = async (userId: UserId) =>
+    (await server.storage.read(selectUsersWhoLeave, {})).some((row) => row.user_id === userId);
+
+  test('join nothing for good: neither by a state event nor by making a room', async () => {
+    const { rooms, memberships, events } = server.server.services;
+    const roomId = await makeRoom();
+    const userId = await endDuring('joiner', async (user) => {
+      const state = { roomId, sender: { userId: user }, type: 'm.room.member', stateKey: user };
+      await rooms.sending.setState({ ...state, content: { membership: 'join' } });
+      await rooms.createRoom({ ...ROOM, creator: user });
+    });
+    await expect.poll(() => isLeaving(userId)).toBe(false);
+    const now = await memberships.ofUser(userId);
+    expect(now.map(({ membership }) => membership)).toEqual(['leave', 'leave']);
+    expect((await events.rooms(now.map(({ roomNid }) => roomNid))).size).toBe(2);
+  });
+
+  test('leave nothing private behind', async () => {
+    const { accounts, encryption } = server.server.services;
+    const userId = await endDuring('writer', async (user) => {
+      await accounts.accountData.set({ userId: user, roomId: undefined, type: 'm.notes' }, { private: true });
+      await accounts.profiles.setField(user, 'displayname', 'Real Name');
+      await encryption.keyBackups.create(user, METHOD);
+      const deviceKeys = signedDeviceKeys(user, 'DRY', 50);
+      const dry = { deviceId: 'DRY', displayName: undefined, data: { algorithm: 'dry' }, deviceKeys };
+      await encryption.dehydratedDevices.put(user, { ...dry, oneTimeKeys: {}, fallbackKeys: {} });
+      await encryption.signingKeys.keep(user, new SigningUser(user, 1).keys(), { isProven: true });
+    });
+    await expect.poll(() => isLeaving(userId)).toBe(false);
+    expect(await accounts.accountData.changed(userId, undefined)).toEqual([]);
+    await expect(encryption.keyBackups.current(userId)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    await expect(encryption.dehydratedDevices.get(userId)).rejects.toMatchObject({ errcode: 'M_NOT_FOUND' });
+    expect((await encryption.signingKeys.of([userId])).get(userId)).toBeUndefined();
+    expect(await accounts.devices.list(userId)).toEqual([]);
+    expect((await server.storage.read(selectProfile, { userId })).length).toBe(0);
+  });
+
+  test('are waited for as long as they take, and no further one begins', async () => {
+    const user = await server.createUser('waiting');
+    // That it leaves the room is what ends the request.
+    await join(await makeRoom(), user);
+    const { requests } = server.server.services.accounts;
+    const { next_batch: since } = await server.ok('GET', `${V3}/sync`, { token: user.accessToken });
+    const path = `${V3}/sync?timeout=30000&since=${since}`;
+    const waiting = server.request('GET', path, { token: user.accessToken });
+    await expect.poll(() => requests.underWay(user.userId) !== undefined).toBe(true);
+    await server.server.admin.deactivateUser({ name: 'waiting', erase: false });
+    await waiting;
+    expect(requests.underWay(user.userId)).toBeUndefined();
+    await expect(requests.run(user.userId, () => 'never')).rejects.toMatchObject({ errcode: 'M_UNKNOWN_TOKEN' });
+  });
 });
 
 test('erasure holds after a restart, and rooms that were not left yet are left then', async () => {

@@ -7,6 +7,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { Type } from 'typebox';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Log, LogFields } from '../platform/log.ts';
+import { AccountRequests } from '../services/accounts/account-requests.ts';
 import { StorageFailure } from '../storage/storage.ts';
 import type { Requester, TokenVerifier } from './authenticate.ts';
 import { createHttpApp } from './create-http-app.ts';
@@ -148,6 +149,7 @@ function createApp(limits: Partial<RateLimitOptions> = {}): FastifyInstance {
     log: recordingLog(logLines),
     edge: {
       tokenVerifier: verifier,
+      accountRequests: new AccountRequests(),
       rateLimits: createRateLimits({ clock, isEnabled: false, ...limits }),
       openRequests: createOpenRequests(),
       isBehindProxy: false,

@@ -5,6 +5,7 @@ import { routePath } from '@limpet/protocol/endpoint';
 import type { JsonValue } from '@limpet/protocol/json';
 import { mayHoldNonInteger, parseEventJson } from '@limpet/protocol/parse-event-json';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AccountRequests } from '../services/accounts/account-requests.ts';
 import type { ServerKeys } from '../services/remote-servers/remote-servers.ts';
 import { standingCheck } from './account-standing.ts';
 import { accessTokenOf, authenticate, type Requester, type TokenVerifier } from './authenticate.ts';
@@ -38,6 +39,8 @@ const MAX_VERIFYING_PER_NETWORK = 100;
 /** What the edge itself needs of the server, for every route alike. */
 export interface Edge {
   readonly tokenVerifier: TokenVerifier;
+  /** Told what is under way of which account. */
+  readonly accountRequests: Pick<AccountRequests, 'run'>;
   readonly rateLimits: RateLimits;
   readonly openRequests: OpenRequests;
   /** Whether X-Forwarded-For is to be believed. */
@@ -218,7 +221,10 @@ function handlerOf(route: Route, edge: MountEdge): (request: FastifyRequest, rep
         return edge.openRequests.signalOf(reply.raw);
       },
     };
-    return send(request, reply, await route.handle(input as never));
+    const { requester } = request;
+    const work = () => route.handle(input as never);
+    const result = await (requester === undefined ? work() : edge.accountRequests.run(requester.userId, work));
+    return send(request, reply, result);
   };
 }
 

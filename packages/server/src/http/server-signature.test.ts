@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import { afterEach, expect, test } from 'vitest';
 import { silentLog } from '../../tests/support/silent-log.ts';
 import { createTestPeer, type PeerRequest, type TestPeer } from '../../tests/support/test-peer.ts';
+import { AccountRequests } from '../services/accounts/account-requests.ts';
 import type { WantedKey } from '../services/remote-servers/remote-servers.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { createOpenRequests } from './open-requests.ts';
@@ -48,6 +49,7 @@ function createApp(limits: RateLimitOptions['limits'] = {}): FastifyInstance {
     log: silentLog,
     edge: {
       tokenVerifier: { verify: async () => undefined },
+      accountRequests: new AccountRequests(),
       rateLimits: createRateLimits({ clock, isEnabled: true, limits }),
       openRequests: createOpenRequests(),
       isBehindProxy: false,

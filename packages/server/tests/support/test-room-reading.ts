@@ -6,6 +6,7 @@ import { roomStateRoutes } from '../../src/http/client-api/room-state.ts';
 import { createHttpApp } from '../../src/http/create-http-app.ts';
 import { createOpenRequests } from '../../src/http/open-requests.ts';
 import { createRateLimits } from '../../src/http/rate-limits.ts';
+import { AccountRequests } from '../../src/services/accounts/account-requests.ts';
 import { createRoomReading, type RoomReading } from '../../src/services/rooms/room-reading.ts';
 import { formatSyncToken } from '../../src/services/sync/sync-token.ts';
 import { silentLog } from './silent-log.ts';
@@ -62,6 +63,7 @@ export async function createTestRoomReading(options: TestRoomReadingOptions = {}
     routes: [...roomHistoryRoutes(services), ...roomStateRoutes(services)],
     edge: {
       tokenVerifier: { verify: async (accessToken) => requesterOf(accessToken) },
+      accountRequests: new AccountRequests(),
       rateLimits: createRateLimits({ clock, isEnabled: false, limits: {} }),
       openRequests: createOpenRequests(),
       isBehindProxy: false,

@@ -53,7 +53,13 @@ export function createTestRooms(storage: Storage, options: TestRoomsOptions = {}
     receiving: { stickyBurst: 1_000, stickyPerSecond: 100, maxExtremities: 10 },
     ...(options.maxRoomsInMemory === undefined ? {} : { maxRoomsInMemory: options.maxRoomsInMemory }),
     takesGuests: false,
-    accounts: { isGuest: async () => false, hasEnded: async () => false, blocksInvites: async () => false },
+    accounts: {
+      isGuest: async () => false,
+      hasEnded: async () => false,
+      requestsUnderWay: () => undefined,
+      forgetEnded: () => undefined,
+      blocksInvites: async () => false,
+    },
     profileOf: async (userId) => ({ displayName: userId.slice(1, -5), avatarUrl: undefined }),
   });
   return {

@@ -1,14 +1,11 @@
 import { localpartOf, type UserId } from '@limpet/protocol/identifiers';
-import { deleteAllAccountData } from '../../storage/queries/account-data.ts';
-import { deleteAllSigningKeys, deleteUserSignatures } from '../../storage/queries/cross-signing.ts';
-import { deleteFilters } from '../../storage/queries/filters.ts';
-import { updateAllBackupsDeleted } from '../../storage/queries/key-backups.ts';
 import { deleteProfile } from '../../storage/queries/profiles.ts';
-import { deleteThreadSubscriptions } from '../../storage/queries/thread-subscriptions.ts';
 import { updateDeactivated, updateErased, updatePassword } from '../../storage/queries/users.ts';
 import { ExpectationFailed, type Storage } from '../../storage/storage.ts';
+import type { AccountRequests } from './account-requests.ts';
 import { checkNewPassword } from './check-password.ts';
 import type { Erasures } from './erasures.ts';
+import { forgetAccount } from './forget-account.ts';
 import type { PasswordHasher } from './password-hasher.ts';
 import { queueForDirectory } from './queue-for-directory.ts';
 import type { Sessions } from './sessions.ts';
@@ -20,6 +17,7 @@ export interface AccountChangesOptions {
   readonly sessions: Sessions;
   readonly passwordHasher: PasswordHasher;
   readonly erasures: Erasures;
+  readonly requests: AccountRequests;
   /** Begins to take a deactivated user out of the rooms; called when the account is gone already. */
   readonly onDeactivate: (userId: UserId) => Promise<void>;
 }
@@ -65,27 +63,23 @@ export class AccountChanges {
    * Ends the account for good: nobody logs in any more, and the name is never given again. What was private goes; with
    * `erase` the profile too, and what the user wrote is shown as if it were redacted to whoever comes into its rooms
    * from now on. Media stay, since others may have passed them on. The rooms are left in the background, which goes on
-   * after a restart. Throws M_NOT_FOUND when there is no such user.
+   * after a restart, and so does what requests write that are under way. Throws M_NOT_FOUND when there is no such user.
    */
   async deactivate(userId: UserId, options: { erase: boolean }): Promise<void> {
-    const { sessions, users, erasures, onDeactivate } = this.#options;
+    const { sessions, users, erasures, requests, onDeactivate } = this.#options;
     let position = 0;
     if ((await users.find(userId)) === undefined) throw unknownUser();
     await sessions.writeAndCloseAll(userId, undefined, (transaction) => {
       transaction.run(updateDeactivated, { userId });
       queueForDirectory(transaction, userId);
-      transaction.run(deleteAllAccountData, { userId });
-      transaction.run(deleteThreadSubscriptions, { userId });
-      transaction.run(deleteFilters, { userId });
-      transaction.run(updateAllBackupsDeleted, { userId });
-      transaction.run(deleteAllSigningKeys, { userId });
-      transaction.run(deleteUserSignatures, { signerId: userId });
+      forgetAccount(transaction, userId);
       if (options.erase) {
         transaction.run(deleteProfile, { userId });
         position = transaction.allocate();
         transaction.run(updateErased, { userId, position });
       }
     });
+    requests.end(userId);
     if (options.erase) erasures.note(userId, position);
     await onDeactivate(userId);
   }

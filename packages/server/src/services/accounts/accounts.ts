@@ -5,6 +5,7 @@ import { AccessTokens } from './access-tokens.ts';
 import { AccountChanges } from './account-changes.ts';
 import { AccountData } from './account-data.ts';
 import { AccountModeration } from './account-moderation.ts';
+import { AccountRequests } from './account-requests.ts';
 import { Devices } from './devices.ts';
 import { Erasures } from './erasures.ts';
 import { Filters } from './filters.ts';
@@ -48,6 +49,8 @@ export interface AccountsOptions {
 export interface Accounts {
   readonly users: Users;
   readonly accessTokens: AccessTokens;
+  /** Everything that is done with an access token has to go through this. */
+  readonly requests: AccountRequests;
   readonly sessions: Sessions;
   readonly devices: Devices;
   readonly login: Login;
@@ -93,9 +96,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
   });
   const accountData = new AccountData(storage);
   const erasures = new Erasures(storage);
+  const requests = new AccountRequests();
   return {
     users,
     accessTokens,
+    requests,
     sessions,
     devices: new Devices(storage, lastSeen),
     login: new Login(users, sessions, loginTokens),
@@ -105,7 +110,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     registrationTokens,
     sharedSecretRegistration: new SharedSecretRegistration(platform, registration, options.registrationSharedSecret),
     interactiveAuthentication: new UserInteractiveAuthentication(platform),
-    accountChanges: new AccountChanges({ storage, users, sessions, passwordHasher, erasures, onDeactivate }),
+    accountChanges: new AccountChanges({ storage, users, sessions, passwordHasher, erasures, requests, onDeactivate }),
     moderation: new AccountModeration({ storage, serverName, users, accessTokens }),
     profiles: new Profiles({ storage, serverName, users, others: options.otherProfiles, onProfileChange }),
     erasures,

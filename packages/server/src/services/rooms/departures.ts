@@ -2,6 +2,7 @@ import type { Log } from '../../platform/log.ts';
 import type { Timer, Timers } from '../../platform/timers.ts';
 import { selectUsersWhoLeave, updateHasLeft } from '../../storage/queries/users.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { LocalAccounts } from './local-accounts.ts';
 
 /** When an account is tried again that could not leave all its rooms; another server may be away. */
 const RETRY_AFTER_MS = 600_000;
@@ -10,13 +11,15 @@ export interface DeparturesParts {
   readonly storage: Storage;
   readonly timers: Timers;
   readonly log: Log;
+  readonly accounts: Pick<LocalAccounts, 'requestsUnderWay' | 'forgetEnded'>;
   /** Leaves the rooms until told to stop; whether none is left. */
   readonly leaveAll: (userId: string, isStopping: () => boolean) => Promise<boolean>;
 }
 
 /**
- * Takes users whose accounts ended out of their rooms, one after the other. Who has not left all of them stands in the
- * database, so a stop in the middle is made good at the next start.
+ * Takes users whose accounts ended out of their rooms, one after the other, and once more when the requests are over
+ * that were under way at that moment: those may have joined a room, or written what was forgotten already. Who is not
+ * done stands in the database, so a stop in the middle is made good at the next start.
  */
 export class Departures {
   readonly #parts: DeparturesParts;
@@ -66,9 +69,17 @@ export class Departures {
   }
 
   async #leave(userId: string): Promise<boolean> {
-    const { storage, leaveAll } = this.#parts;
+    const { storage, accounts, leaveAll } = this.#parts;
+    // No further ones begin, so with these ended everything is there that the account leaves behind.
+    const requests = accounts.requestsUnderWay(userId);
     const isDone = await leaveAll(userId, () => this.#isStopping);
-    if (isDone) await storage.write((transaction) => transaction.run(updateHasLeft, { userId }));
+    if (requests !== undefined) requests.then(() => this.begin(userId));
+    else if (isDone) {
+      await storage.write((transaction) => {
+        accounts.forgetEnded(transaction, userId);
+        transaction.run(updateHasLeft, { userId });
+      });
+    }
     return isDone;
   }
 }

@@ -128,7 +128,7 @@ export function createRoomsService(parts: RoomsParts): RoomsService {
   const leave: MembershipChanges['leave'] = (request) => membershipChanges.leave(request);
   const guestExits = new GuestExits({ ...parts, log, leave });
   const leaveAll: MembershipChanges['leaveAll'] = (...asked) => membershipChanges.leaveAll(...asked);
-  const departures = new Departures({ storage, log, timers: platform.timers, leaveAll });
+  const departures = new Departures({ ...parts, log, timers: platform.timers, leaveAll });
   const creation = { ...parts, writer, maker, aliases, memberships: membershipChanges };
   return {
     sending,

@@ -22,4 +22,10 @@ export const deleteProfileField = defineStatement<{ userId: string; field: strin
   'delete from profile_fields where user_id = :userId and field = :field',
 );
 
+/** Of a user who was erased. */
+export const deleteErasedProfile = defineStatement<{ userId: string }>(
+  `delete from profile_fields where user_id = :userId
+   and exists (select 1 from users where users.user_id = :userId and is_erased = 1)`,
+);
+
 export const deleteProfile = defineStatement<{ userId: string }>('delete from profile_fields where user_id = :userId');
