@@ -108,6 +108,9 @@ describe('what waiting requests read', () => {
     const second = story.client(await story.login('bob0'));
     await second.sync();
     if (client === undefined) throw new Error('There is a client');
+    // What is done in the background for new accounts is done before.
+    story.world.advance(60_000);
+    await story.settle();
     const claim = async () => {
       const query = { one_time_keys: { '@bob0:localhost': { NOBODY: 'signed_curve25519' } } };
       await story.do(alice, 'POST', '/keys/claim', query);
