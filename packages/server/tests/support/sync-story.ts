@@ -13,10 +13,8 @@ import {
 } from './test-server.ts';
 import { isUnderWay } from './test-storage.ts';
 
-/** Turns without any statement after which a story takes it that nothing is under way. */
+/** Turns of the event loop without any statement after which a story takes it that nothing is under way. */
 const QUIET_TURNS = 20;
-/** A database in another process: an answer of it takes more than a turn of the event loop. */
-const IS_REMOTE = process.env.LIMPET_TEST_DATABASE === 'postgres';
 
 /** A server whose time stands still, its users, and what they do: the words that stories of `/sync` are told in. */
 export class SyncStory {
@@ -177,7 +175,7 @@ export class SyncStory {
     const { tally } = this.server.storage;
     let before = '';
     for (let quiet = 0; quiet < QUIET_TURNS; quiet += 1) {
-      await new Promise((resolve) => (IS_REMOTE ? setTimeout(resolve, 2) : setImmediate(resolve)));
+      await new Promise((resolve) => setImmediate(resolve));
       const now = JSON.stringify(tally);
       if (now !== before || isUnderWay(this.server.storage)) quiet = 0;
       before = now;

@@ -12,10 +12,9 @@ import { giveBack, takeMigratedDatabase } from './test-postgres.ts';
  */
 export async function openTestStorage(dialect: Dialect = defaultDialect()): Promise<Storage> {
   const options = { random: seededRandom(1), log: silentLog, synchronous: 'off' } as const;
-  if (dialect === 'sqlite') return openSqliteStorage({ ...options, path: ':memory:' });
+  if (dialect === 'sqlite') return countUnderWay(await openSqliteStorage({ ...options, path: ':memory:' }));
   const url = await takeMigratedDatabase();
-  const storage = await openPostgresStorage({ ...options, url });
-  countUnderWay(storage);
+  const storage = countUnderWay(await openPostgresStorage({ ...options, url }));
   const close = storage.close.bind(storage);
   let closed: Promise<void> | undefined;
   storage.close = () => {
@@ -28,12 +27,12 @@ export async function openTestStorage(dialect: Dialect = defaultDialect()): Prom
 /** By the tally of the storage, which its copies share. */
 const underWay = new WeakMap<StorageTally, number>();
 
-/** Whether a statement is on its way to a database in another process, which may be slow to answer. */
+/** Whether a statement is on its way to a database in another process or thread, which may be slow to answer. */
 export function isUnderWay({ tally }: Storage): boolean {
   return (underWay.get(tally) ?? 0) > 0;
 }
 
-function countUnderWay(storage: Storage): void {
+function countUnderWay(storage: Storage): Storage {
   const { tally } = storage;
   const count = (change: number) => underWay.set(tally, (underWay.get(tally) ?? 0) + change);
   const counted = <Answer>(answer: Promise<Answer>): Promise<Answer> => {
@@ -46,6 +45,7 @@ function countUnderWay(storage: Storage): void {
   storage.read = (statement, parameters) => counted(read(statement, parameters));
   storage.readCompiled = (query) => counted(readCompiled(query));
   storage.write = (build, options) => counted(write(build, options));
+  return storage;
 }
 
 function defaultDialect(): Dialect {
