@@ -1,6 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { eventually } from './support/eventually.ts';
 import { fragileStorage } from './support/fragile-storage.ts';
 import { createManualWorld, type ManualWorld } from './support/manual-world.ts';
 import { silentLog } from './support/silent-log.ts';
@@ -129,7 +130,7 @@ describe('G3: a delayed invite of a user of another server', () => {
   test.each(MOMENTS)('is one event, also when the server dies %s', async (moment) => {
     const scene = await begin();
     await dieAt(scene, moment);
-    await vi.waitFor(async () => expect(await delayed(scene)).toHaveProperty('event_id'));
+    await eventually(async () => expect(await delayed(scene)).toHaveProperty('event_id'));
     const [eventId, ...others] = await invites(scene);
     expect(others).toEqual([]);
     // Once it stands in the room nobody is asked again.
@@ -143,7 +144,7 @@ describe('G3: a delayed invite of a user of another server', () => {
     const scene = await begin();
     const { bob, roomId, ok } = scene;
     scene.world.advance(DELAY_MS);
-    await vi.waitFor(async () => expect(await delayed(scene)).toHaveProperty('event_id'));
+    await eventually(async () => expect(await delayed(scene)).toHaveProperty('event_id'));
     await ok(bob, 'POST', `v3/rooms/${encodeURIComponent(roomId)}/leave`, {});
     expect((await scene.repeat())?.status).toBe(200);
     const { rooms } = await ok(bob, 'GET', 'v3/sync');

@@ -1,8 +1,9 @@
 import type { JsonObject } from '@limpet/protocol/json';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
 import { selectBackup } from '../src/storage/queries/key-backups.ts';
 import { defineStatement } from '../src/storage/statement.ts';
+import { eventually } from './support/eventually.ts';
 import { createManualWorld, type ManualWorld } from './support/manual-world.ts';
 import { createTestServer, type Method, type TestResponse, type TestServer } from './support/test-server.ts';
 
@@ -215,7 +216,7 @@ describe('keys in a backup', () => {
       return [backups?.count, keys?.count];
     };
     expect((await rest())[1]).toBeGreaterThanOrEqual(601);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       world.advance(10 * 60_000);
       expect(await rest()).toEqual([0, 0]);
     });

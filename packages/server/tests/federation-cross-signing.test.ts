@@ -1,6 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { eventually } from './support/eventually.ts';
 import { SigningUser, signaturesOn, signedDeviceKeys } from './support/signing-user.ts';
 import { createTestFederation, type TestFederation } from './support/test-federation.ts';
 
@@ -78,7 +79,7 @@ test('where a room is shared Bob hears of each change, and his server is told wi
   for (const version of [1, 2]) {
     alicesDevice = signedDeviceKeys(alice.userId, alice.deviceId, 21 + version);
     await ok(alice, 'POST', '/keys/upload', { device_keys: alicesDevice });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await seenByBob()).device_keys?.[alice.userId]).toMatchObject({ [alice.deviceId]: alicesDevice });
     });
   }
@@ -106,7 +107,7 @@ test('where a room is shared Bob hears of each change, and his server is told wi
   ];
   for (const [change, isSeen] of steps) {
     await change();
-    await vi.waitFor(isSeen);
+    await eventually(isSeen);
     const next = await ok(bob, 'GET', `/sync?since=${before.next_batch}`);
     expect(next.device_lists).toMatchObject({ changed: [alice.userId] });
     before = next;

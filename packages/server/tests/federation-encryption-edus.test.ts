@@ -1,6 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { eventually } from './support/eventually.ts';
 import { createTestFederation, type TestFederation } from './support/test-federation.ts';
 
 const CLIENT = '/_matrix/client/v3';
@@ -40,7 +41,7 @@ async function shareRoom(): Promise<void> {
   const { room_id: roomId } = await ok(alice, 'POST', '/createRoom', { preset: 'public_chat' });
   await ok(bob, 'POST', `/join/${roomId}?server_name=a.test`, {});
   // What his server says of itself because he joined comes first.
-  await vi.waitFor(() => {
+  await eventually(() => {
     const said = federation.requests('b.test', 'a.test').filter(({ body }) => body.includes('m.device_list_update'));
     expect(said.map(({ status }) => status)).toEqual([200]);
   });
@@ -123,7 +124,7 @@ describe('m.device_list_update', () => {
     const before = await sync();
     await update('FORGED', known + 7, [known + 6]);
     expect((await sync(before)).device_lists).toEqual({ changed: [bob.userId], left: [] });
-    await vi.waitFor(() => expect(asked()).toBe(2));
+    await eventually(() => expect(asked()).toBe(2));
     expect((await query()).devices).toEqual([bob.deviceId]);
   });
 
@@ -135,8 +136,8 @@ describe('m.device_list_update', () => {
     isListGiven = true;
     federation.clearRequests();
     await federation.resume('a.test');
-    await vi.waitFor(() => expect(asked()).toBe(1));
-    await vi.waitFor(async () => expect((await query()).answer.failures).toEqual({}));
+    await eventually(() => expect(asked()).toBe(1));
+    await eventually(async () => expect((await query()).answer.failures).toEqual({}));
     expect((await query()).devices).toEqual([bob.deviceId]);
     expect(asked()).toBe(1);
   });

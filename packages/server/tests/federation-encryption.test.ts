@@ -2,6 +2,7 @@ import type { JsonObject } from '@limpet/protocol/json';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
 import { selectRemoteLists } from '../src/storage/queries/remote-devices.ts';
+import { eventually } from './support/eventually.ts';
 import { holdAnswer } from './support/hold-answer.ts';
 import { createTestFederation, type TestFederation } from './support/test-federation.ts';
 import type { TestResponse } from './support/test-server.ts';
@@ -111,7 +112,7 @@ describe('keys of users of another server', () => {
     ];
     for (const [change, devices] of changes) {
       await change();
-      await vi.waitFor(async () => expect((await queriedByBob()).device_keys).toEqual({ [alice.userId]: devices }));
+      await eventually(async () => expect((await queriedByBob()).device_keys).toEqual({ [alice.userId]: devices }));
       const next = await sync(bob, before);
       expect(next.device_lists).toMatchObject({ changed: [alice.userId] });
       before = next;
@@ -156,7 +157,7 @@ describe('keys of users of another server', () => {
     const before = await sync(bob);
     await ok(bob, 'POST', `/rooms/${roomId}/leave`);
     expect((await sync(bob, before)).device_lists).toMatchObject({ left: [alice.userId] });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await queriedByBob();
       expect(asked('/user/keys/query')).toBeGreaterThan(0);
     });
@@ -174,7 +175,7 @@ describe('messages to devices', () => {
     await send(bob.userId, bob.deviceId, '1');
     await send(bob.userId, bob.deviceId, '1');
     await send(bob.userId, '*', '2');
-    const events = await vi.waitFor(async () => {
+    const events = await eventually(async () => {
       const { to_device: section } = (await sync(bob)) as { to_device?: { events: JsonObject[] } };
       expect(section?.events).toHaveLength(2);
       return section?.events;

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@limpet/protocol/json';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import type { Session } from '../src/services/accounts/sessions.ts';
+import { eventually } from './support/eventually.ts';
 import { bodyOf, type FakeAnswer, FakeResident, refusal } from './support/fake-resident.ts';
 import { createFakeFederation, type FakeFederation } from './support/fake-resident-federation.ts';
 import type { TestResponse, TestServer } from './support/test-server.ts';
@@ -204,7 +205,7 @@ describe('joining a room of another server', () => {
       return answer;
     });
     expect((await ask('POST', `join/${far.roomId}`)).status).toBe(200);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(bodies((await sync()).rooms?.join?.[far.roomId]?.timeline?.events)).toEqual(['early']);
     });
   });

@@ -1,7 +1,8 @@
 import type { JsonObject } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { countStagedEvents } from '../src/storage/queries/staged-events.ts';
+import { eventually } from './support/eventually.ts';
 import { FakeResident } from './support/fake-resident.ts';
 import { createFarRoom, type FarRoom } from './support/far-room.ts';
 
@@ -47,7 +48,7 @@ test('E3: what is missing is walked back to, and clients see all of it in one st
   expect((await waiting).timelineIds(roomId).slice(-10)).toEqual(idsOf(said).slice(-10));
   expect(await messages()).toEqual(idsOf(said));
   expect(count('POST get_missing_events')).toBe(1);
-  await vi.waitFor(async () => expect(await staged()).toBe(0));
+  await eventually(async () => expect(await staged()).toBe(0));
 });
 
 test('a state change in the gap counts for what comes after it', async () => {
@@ -55,7 +56,7 @@ test('a state change in the gap counts for what comes after it', async () => {
   const joined = far.join('@carol:far.test');
   const said = far.add({ sender: '@carol:far.test', type: 'm.room.message', content: { body: 'hello' } });
   await push([said]);
-  await vi.waitFor(async () => expect(await messages()).toEqual([said.eventId]));
+  await eventually(async () => expect(await messages()).toEqual([said.eventId]));
   expect(said.authEvents).toContain(joined.eventId);
 });
 
@@ -67,7 +68,7 @@ test('where the gap is too wide, the state at its end stands for it', async () =
   say(5);
   const said = far.add({ sender: '@carol:far.test', type: 'm.room.message', content: { body: 'hello' } });
   await push([said]);
-  await vi.waitFor(async () => expect(await messages()).toEqual([said.eventId]));
+  await eventually(async () => expect(await messages()).toEqual([said.eventId]));
   expect(count('GET state_ids')).toBe(1);
   expect(count('GET event')).toBe(2);
   const state = (await ask('GET', `rooms/${encodeURIComponent(roomId)}/state`)).body as unknown as JsonObject[];
@@ -85,7 +86,7 @@ test('a state with much that is not here is fetched whole', async () => {
   for (let n = 0; n < 60; n++) far.join(`@user${n}:far.test`);
   const said = far.say('hello');
   await push([said]);
-  await vi.waitFor(async () => expect(await messages()).toEqual([said.eventId]));
+  await eventually(async () => expect(await messages()).toEqual([said.eventId]));
   expect(count('GET state')).toBe(1);
   expect(count('GET event')).toBe(0);
 });
@@ -108,11 +109,11 @@ test('H3: answers that never converge, lie, or are no answers end the walk', asy
     prevEvents: [nowhere],
   });
   expect((await push([lost])).body).toEqual({ pdus: { [lost.eventId]: {} } });
-  await vi.waitFor(() => expect(count('GET state_ids')).toBe(1));
+  await eventually(() => expect(count('GET state_ids')).toBe(1));
   expect(made).toBe(1);
   const said = far.say('the room goes on');
   await push([said]);
-  await vi.waitFor(async () => expect(await messages()).toEqual([said.eventId]));
+  await eventually(async () => expect(await messages()).toEqual([said.eventId]));
   expect(await staged()).toBe(1);
 });
 
@@ -122,11 +123,11 @@ test('H3: twenty previous events that nobody has cost one walk, and the room goe
   const lost = far.build({ sender: far.creator, type: 'm.room.message', content: { body: 'lost' }, prevEvents });
   far.lie('state_ids', () => ({ status: 404, body: { errcode: 'M_NOT_FOUND' } }));
   await push([lost]);
-  await vi.waitFor(() => expect(count('GET state_ids')).toBe(1));
+  await eventually(() => expect(count('GET state_ids')).toBe(1));
   expect(count('POST get_missing_events')).toBe(1);
   const said = far.say('hello');
   await push([said]);
-  await vi.waitFor(async () => expect(await messages()).toEqual([said.eventId]));
+  await eventually(async () => expect(await messages()).toEqual([said.eventId]));
 });
 
 test('events that authorize and are missing are fetched, with those behind them', async () => {
@@ -149,7 +150,7 @@ test('events that authorize and are missing are fetched, with those behind them'
     authEvents: authEvents.filter((eventId) => far.events.get(eventId)?.type !== 'm.room.join_rules'),
   });
   await push([said]);
-  await vi.waitFor(async () => expect(await staged()).toBe(0));
+  await eventually(async () => expect(await staged()).toBe(0));
   expect(count('GET event')).toBe(1);
   // It is authorized by its auth events, not by the state before it: carol never joined on this branch.
   expect(await messages()).toEqual([]);
@@ -168,7 +169,7 @@ test('H3: auth events that name themselves or each other, as old room versions a
   expect(status).toBe(200);
   const said = far.say('the room goes on');
   await push([said]);
-  await vi.waitFor(async () => expect(await messages()).toEqual([said.eventId]));
+  await eventually(async () => expect(await messages()).toEqual([said.eventId]));
 });
 
 test('E1: what waits is processed after a restart', async () => {
@@ -177,13 +178,13 @@ test('E1: what waits is processed after a restart', async () => {
   far.lie('state_ids', () => ({ status: 500, body: {} }));
   const said = say(3);
   expect((await push([last(said)])).status).toBe(200);
-  await vi.waitFor(() => expect(count('GET state_ids')).toBe(1));
+  await eventually(() => expect(count('GET state_ids')).toBe(1));
   expect(await messages()).toEqual([]);
   await federation.halt('here.test');
   far.lie('get_missing_events', (answer) => answer);
   await federation.resume('here.test');
-  await vi.waitFor(async () => expect(await messages()).toEqual(idsOf(said)));
-  await vi.waitFor(async () => expect(await staged()).toBe(0));
+  await eventually(async () => expect(await messages()).toEqual(idsOf(said)));
+  await eventually(async () => expect(await staged()).toBe(0));
 });
 
 test('what a server does not give is asked for again, later', async () => {
@@ -196,9 +197,9 @@ test('what a server does not give is asked for again, later', async () => {
   far.lie('state_ids', () => ({ status: 500, body: {} }));
   const said = say(3);
   await push([last(said)]);
-  await vi.waitFor(() => expect(count('GET state_ids')).toBe(1));
+  await eventually(() => expect(count('GET state_ids')).toBe(1));
   room.world.advance(6_000);
-  await vi.waitFor(async () => expect(await messages()).toEqual(idsOf(said)));
+  await eventually(async () => expect(await messages()).toEqual(idsOf(said)));
   expect(federation.requests('here.test', 'far.test').length).toBeGreaterThan(0);
 });
 
@@ -219,7 +220,7 @@ test('what rests on events that were rejected is judged by itself', async () => 
   const next = far.say('after it');
   await push([said]);
   await push([next]);
-  await vi.waitFor(async () => expect(await messages()).toEqual([next.eventId]));
+  await eventually(async () => expect(await messages()).toEqual([next.eventId]));
   expect(await staged()).toBe(0);
 });
 
@@ -232,7 +233,7 @@ test('what the server that sent an event does not have, others in the room are a
   const said = say(3);
   near.lie('get_missing_events', () => ({ status: 200, body: { events: said.slice(0, 2).map(({ json }) => json) } }));
   await push([last(said)]);
-  await vi.waitFor(async () => expect(await messages()).toEqual(idsOf(said)));
+  await eventually(async () => expect(await messages()).toEqual(idsOf(said)));
   expect(near.asked.filter((asked) => asked.startsWith('POST'))).toEqual(['POST get_missing_events']);
   expect(count('GET state_ids')).toBe(0);
 });

@@ -1,4 +1,5 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import { eventually } from './support/eventually.ts';
 import { createManualWorld } from './support/manual-world.ts';
 import { SyncingClient } from './support/syncing-client.ts';
 import { createTestFederation, type TestFederation } from './support/test-federation.ts';
@@ -36,11 +37,11 @@ test('D2, E1, E3: after a partition all sticky events are there once, without ne
   federation.heal('a.test', 'b.test');
 
   const seen: string[] = [];
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     world.advance(1_000);
     seen.push(...(await client.sync()).allIds(roomId));
     expect(seen).toEqual(expect.arrayContaining(sticky));
-  }, 20_000);
+  });
   expect(seen).toHaveLength(new Set(seen).size);
   const { chunk } = await b.ok('GET', `${CLIENT}/${room}/messages?dir=b&limit=1000`, { token: bob.accessToken });
   const all = (chunk as { event_id: string }[]).map((event) => event.event_id);

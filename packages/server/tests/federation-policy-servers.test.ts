@@ -3,8 +3,9 @@ import { eventIdOf } from '@limpet/protocol/event-id';
 import type { JsonObject } from '@limpet/protocol/json';
 import type { Pdu } from '@limpet/protocol/pdu';
 import { type SigningKey, signEvent, signingKeyFromSeed } from '@limpet/protocol/signing';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { countStagedEvents } from '../src/storage/queries/staged-events.ts';
+import { eventually } from './support/eventually.ts';
 import { createFarRoom, type FarRoom } from './support/far-room.ts';
 import { signedRequest } from './support/push-transaction.ts';
 
@@ -68,7 +69,7 @@ test('H1: an event that the policy server signed is taken, and nobody is asked',
 test('H1: one without the signature is shown to the policy server, and kept with the signature', async () => {
   const said = room.far.say('not signed yet');
   expect((await room.push([said])).body).toEqual({ pdus: { [said.eventId]: {} } });
-  await vi.waitFor(async () => expect(await room.messages()).toEqual([said.eventId]));
+  await eventually(async () => expect(await room.messages()).toEqual([said.eventId]));
   expect(asked).toEqual([said.json]);
   const kept = await room.here().server.services.events.byIds([said.eventId]);
   expect(kept.get(said.eventId)?.pdu.json).toEqual(approved(said));
@@ -86,8 +87,8 @@ test.each(['says no', 'signs badly'] as const)(
       extraFields,
     });
     expect((await room.push([spam])).status).toBe(200);
-    await vi.waitFor(() => expect(asked).toHaveLength(1));
-    await vi.waitFor(async () => expect(await staged()).toBe(0));
+    await eventually(() => expect(asked).toHaveLength(1));
+    await eventually(async () => expect(await staged()).toBe(0));
     // What decides about it changes, and it stays refused.
     const named = room.far.setState('m.room.power_levels', '', {
       users: { [room.far.creator]: 100 },
@@ -97,7 +98,7 @@ test.each(['says no', 'signs badly'] as const)(
     await room.push([approved(named)]);
     const said = room.far.say('welcome');
     await room.push([approved(said)]);
-    await vi.waitFor(async () => expect(await room.messages()).toEqual([said.eventId]));
+    await eventually(async () => expect(await room.messages()).toEqual([said.eventId]));
     expect((await room.client(room.alice).sync()).stickyIds(room.roomId)).toEqual([]);
   },
 );
@@ -110,7 +111,7 @@ test('H1: a wrong signature of the policy server is a no, and nobody is asked', 
     'ed25519:policy_server': 'A'.repeat(86),
   };
   await room.push([{ ...said.json, signatures: { ...signatures, 'far.test': wrong } }]);
-  await vi.waitFor(async () => expect(await staged()).toBe(0));
+  await eventually(async () => expect(await staged()).toBe(0));
   expect(await room.messages()).toEqual([]);
   expect(asked).toEqual([]);
 });
@@ -119,10 +120,10 @@ test('H1: while the policy server is away, events wait for it', async () => {
   verdict = 'is away';
   const said = room.far.say('patient');
   await room.push([said]);
-  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(0));
+  await eventually(() => expect(asked.length).toBeGreaterThan(0));
   expect(await room.messages()).toEqual([]);
   verdict = 'signs';
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     room.world.advance(30_000);
     expect(await room.messages()).toEqual([said.eventId]);
   });

@@ -1,6 +1,7 @@
 import type { Pdu } from '@limpet/protocol/pdu';
 import { signingKeyFromSeed } from '@limpet/protocol/signing';
 import { afterEach, expect, test, vi } from 'vitest';
+import { eventually } from './support/eventually.ts';
 import { createFarRoom, type FarRoom } from './support/far-room.ts';
 import { pushTransaction, signedRequest } from './support/push-transaction.ts';
 
@@ -167,7 +168,7 @@ test('E2: what comes while the room is being joined is there after the join, wit
   });
   const joined = await ask('POST', `join/${encodeURIComponent(roomId)}?server_name=far.test`);
   expect(joined.status).toBe(200);
-  await vi.waitFor(async () => expect(await messages()).toEqual(idsOf(early)));
+  await eventually(async () => expect(await messages()).toEqual(idsOf(early)));
   expect((await client(alice).sync()).timelineIds(roomId)).toEqual(expect.arrayContaining(idsOf(early)));
 });
 
@@ -216,7 +217,7 @@ test('E6: over its limit, a server is told when to come again, and nothing of it
   const said = Array.from({ length: 5 }, (_, n) => far.build({ ...message, content: { body: `${n}` } }));
   const last = said.pop();
   const pushes = said.map((pdu) => push([pdu]));
-  await vi.waitFor(() => expect(receiver.receive).toHaveBeenCalledTimes(4));
+  await eventually(() => expect(receiver.receive).toHaveBeenCalledTimes(4));
   const answer = await push([last as Pdu]);
   expect([answer.status, answer.body.errcode, answer.headers['retry-after']]).toEqual([429, 'M_LIMIT_EXCEEDED', '10']);
   release();
