@@ -18,7 +18,7 @@ export default defineConfig({
     // The files that a process runs share the modules that they import: to import the server anew for each takes longer
     // than most of them. So a module, of the server or of tests, keeps nothing that another test could notice.
     isolate: false,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
       {

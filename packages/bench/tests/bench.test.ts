@@ -17,7 +17,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-describe.concurrent('the command', () => {
+describe.concurrent('the command', { timeout: 120_000 }, () => {
   test('measures this repository and the floor side by side, and leaves nothing behind', async () => {
     const json = join(directory, 'figures.json');
     const data = join(directory, 'data');
