@@ -40,10 +40,11 @@ describe('what a start loads', () => {
     expect(packages).not.toContain('yaml');
   });
 
-  test('the thread that writes loads three files of ours, and no package', async () => {
+  test('the thread that writes loads four files of ours, and no package', async () => {
     const { files, packages, errors } = await filesLoadedBy([WRITER_THREAD]);
     expect(errors).toContain('runs in a worker thread');
     expect(files.map((file) => file.slice(file.lastIndexOf('/') + 1)).sort()).toEqual([
+      'group-text.ts',
       'sqlite-connection.ts',
       'sqlite-group.ts',
       'writer-thread.ts',
