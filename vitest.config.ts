@@ -18,6 +18,8 @@ export default defineConfig({
     // The files that a process runs share the modules that they import: to import the server anew for each takes longer
     // than most of them. So a module, of the server or of tests, keeps nothing that another test could notice.
     isolate: false,
+    // A machine that is busy with other things takes seconds for what takes milliseconds otherwise.
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
