@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildEvent, type EventDraft } from './build-event.ts';
+import { buildEvent, buildUnsignedEvent, type EventDraft } from './build-event.ts';
 import { encodeCanonicalJson } from './canonical-json.ts';
 import { hasValidContentHash } from './content-hash.ts';
 import { eventIdOf, referenceHash } from './event-id.ts';
@@ -8,7 +8,7 @@ import { MAX_EVENT_BYTES } from './event-size.ts';
 import type { JsonObject } from './json.ts';
 import { parsePdu } from './parse-pdu.ts';
 import { findRoomVersion, ROOM_VERSION_IDS, type RoomVersion, type RoomVersionId } from './room-version.ts';
-import { signingKeyFromSeed } from './signing.ts';
+import { signingKeyFromSeed, signText } from './signing.ts';
 import { verifyEvent } from './verify-event.ts';
 
 const signer = { serverName: 'hs1', key: signingKeyFromSeed('ed25519:1', Buffer.alloc(32, 7)) };
@@ -30,6 +30,15 @@ describe('buildEvent', () => {
       ),
       { numRuns: 20 },
     );
+  });
+
+  test('an event has its ID before it is signed, and is the same when the signature comes', () => {
+    const unsigned = buildUnsignedEvent(draftFor('12', {}), version('12'), signer);
+    const { pdu, canonicalJson } = buildEvent(draftFor('12', {}), version('12'), signer);
+    expect(unsigned.pdu.eventId).toBe(pdu.eventId);
+    expect(unsigned.pdu.json.signatures).toBeUndefined();
+    expect(unsigned.complete(signText(unsigned.signedText, signer.key))).toBe(canonicalJson);
+    expect(unsigned.pdu).toEqual(pdu);
   });
 
   test('the event ID is chosen, then a hash, then a hash that is safe in URLs', () => {

@@ -77,18 +77,26 @@ export function buildUnsignedEvent(draft: EventDraft, version: RoomVersion, sign
   texts.set('hashes', encodeCanonicalJson(hashes));
   const signedText = signedTextFrom(texts, fields, version);
 
-  function complete(signature: string): string {
-    json.signatures = { [signer.serverName]: { [signer.key.keyId]: signature } };
-    texts.set('signatures', encodeCanonicalJson(json.signatures));
+  function textWith(signatures: JsonObject): string {
+    texts.set('signatures', encodeCanonicalJson(signatures));
     return joinFields(texts);
+  }
+  function complete(signature: string): string {
+    const signatures = signaturesOf(signer, signature);
+    json.signatures = signatures;
+    return textWith(signatures);
   }
   const json: JsonObject = { ...fields, hashes };
   const eventId = version.eventIdIsHash ? eventIdOfSignedText(signedText, version) : draft.eventId;
   const pdu = trustedPdu(json, version, eventId);
   // All signatures are equally long, so the size is known before there is one.
-  const text = complete(SIGNATURE_PLACEHOLDER);
+  const text = textWith(signaturesOf(signer, SIGNATURE_PLACEHOLDER));
   refuseUnless(isLongerThan(text, MAX_EVENT_BYTES) ? checkTotalSize(utf8Length(text)) : ALLOWED, 'M_TOO_LARGE');
   return { pdu, signedText, complete };
+}
+
+function signaturesOf({ serverName, key }: EventSigner, signature: string): JsonObject {
+  return { [serverName]: { [key.keyId]: signature } };
 }
 
 /** As long as an Ed25519 signature in unpadded Base64. */
