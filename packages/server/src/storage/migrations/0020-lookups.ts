@@ -7,8 +7,9 @@ export const lookups: Migration = {
   statements: [
     // A room has few slots of its state, and then those of all its members: is_member tells them apart.
     'alter table current_state add column is_member {bigint} not null default 1',
-    `update current_state set is_member = 0 where slot_nid not in
-      (select slot_nid from state_slots where type = 'm.room.member')`,
+    // Not those that are in no list of members: PostgreSQL goes through such a list for each row once it is long.
+    `update current_state set is_member = 0 where slot_nid in
+      (select slot_nid from state_slots where type <> 'm.room.member')`,
     'create index current_state_but_members on current_state (room_nid, slot_nid) where is_member = 0',
     // The members of a room in the order in which they came.
     'create index memberships_in_order on memberships (room_nid, membership, position, user_id)',
