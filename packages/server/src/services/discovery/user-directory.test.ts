@@ -74,6 +74,9 @@ describe.each(['sqlite', 'postgres'] as const)('the directory of the users of th
     expect(await found('smith zo')).toEqual(['@zoe:test']);
     expect(await directory.search('@searcher:test', 'smith', 5)).toMatchObject({ limited: true });
     expect((await found('u7'))[0]).toBe('@u7:test');
+    // The name of the server is in the IDs of all of them.
+    expect(await directory.search('@searcher:test', 'smith test', 5)).toMatchObject({ limited: true });
+    expect(await found('smith test')).toHaveLength(10);
   });
 
   test('after an update users are indexed unasked, where they are more than a search could catch up with', async () => {

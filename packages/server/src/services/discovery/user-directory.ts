@@ -91,7 +91,10 @@ export class UserDirectory {
     await index.catchUp();
     let found: FoundUsers = { userIds: [], isCut: false };
     for (const word of lookUpOrder(words, serverName)) {
-      found = await index.find(word);
+      const next = await index.find(word);
+      // Who does not have such a word in his name has it in his ID, and is a match all the same.
+      const isInAllIds = serverName.includes(word);
+      found = isInAllIds ? { userIds: [...found.userIds, ...next.userIds], isCut: found.isCut || next.isCut } : next;
       if (!found.isCut) break;
     }
     const [first = ''] = words;
