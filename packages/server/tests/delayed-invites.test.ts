@@ -140,6 +140,25 @@ describe('G3: a delayed invite of a user of another server', () => {
     expect(Object.keys((rooms as JsonObject).invite ?? {})).toEqual([scene.roomId]);
   });
 
+  test('is not asked for again once the room would not take it any more', async () => {
+    const scene = await begin();
+    const { alice, bob, roomId, ok, world } = scene;
+    scene.beforeAsking(() => {
+      throw new Error('The other server is away');
+    });
+    world.advance(DELAY_MS);
+    await eventually(async () => expect(scene.asked()).toHaveLength(1));
+    const path = `v3/rooms/${encodeURIComponent(roomId)}/ban`;
+    await ok(alice, 'POST', path, { user_id: bob.userId });
+    scene.beforeAsking(() => undefined);
+    await eventually(async () => {
+      world.advance(DELAY_MS);
+      expect(await delayed(scene)).toMatchObject({ error: { errcode: 'M_FORBIDDEN' } });
+    });
+    expect(scene.asked()).toHaveLength(1);
+    expect(await invites(scene)).toEqual([]);
+  });
+
   test('does not come back when it was declined before it was asked for again', async () => {
     const scene = await begin();
     const { bob, roomId, ok } = scene;

@@ -83,9 +83,10 @@ export class RemoteInvites {
    */
   async invite(invite: RemoteInvite, isDone: (turn: RoomInTurn) => boolean): Promise<string | undefined> {
     const { roomId, sender, attempt } = invite;
+    const known = attempt?.before === undefined ? undefined : await this.#findBefore(roomId, attempt.before);
+    if (known !== undefined) return known;
     const draft = await this.#draft(invite, isDone);
     if (draft === undefined) return undefined;
-    if (attempt?.before !== undefined && (await this.#isThere(draft.made))) return draft.made.pdu.eventId;
     const made = await this.#parts.approve(draft.room.record, draft.made);
     if (attempt?.before === undefined) await attempt?.keep(made.canonicalJson);
     const event = await this.#signed({ ...draft, made }, invite);
@@ -97,13 +98,17 @@ export class RemoteInvites {
     return event.pdu.eventId;
   }
 
-  /** Whether it came into the room before. Throws M_FORBIDDEN where the room did not take it. */
-  async #isThere({ pdu }: MadeEvent): Promise<boolean> {
-    const found = (await this.#parts.events.byIds([pdu.eventId])).get(pdu.eventId);
+  /** Its ID, if it came into the room before. Throws M_FORBIDDEN where the room did not take it. */
+  async #findBefore(roomId: string, canonicalJson: string): Promise<string | undefined> {
+    const { events } = this.#parts;
+    const room = await events.room(roomId);
+    if (room === undefined) return undefined;
+    const { eventId } = this.#madeBefore(canonicalJson, room).pdu;
+    const found = (await events.byIds([eventId])).get(eventId);
     if (found?.isRejected || found?.isSoftFailed) {
       throw new MatrixError('M_FORBIDDEN', 'The room did not take this invite when it came back signed.');
     }
-    return found !== undefined;
+    return found && eventId;
   }
 
   async #draft(invite: RemoteInvite, isDone: (turn: RoomInTurn) => boolean): Promise<Draft | undefined> {
@@ -118,8 +123,10 @@ export class RemoteInvites {
       if (contentOf(stateEvent(room.state, 'm.room.create', ''), 'm.federate') === false) throw notForOthers();
       const previous = room.extremities.map(({ pdu }) => pdu);
       const context = { roomId, version: room.record.version, state: room.state, previous };
+      // Made in any case: what the room allowed when it was made before it may not allow now.
+      const anew = maker.make(invite.event, context);
       const before = invite.attempt?.before;
-      const made = before === undefined ? maker.make(invite.event, context) : this.#madeBefore(before, room);
+      const made = before === undefined ? anew : this.#madeBefore(before, room.record);
       draft = { made, room, roomState: stateToTell(room, sender) };
       return { events: [] };
     });
@@ -127,8 +134,8 @@ export class RemoteInvites {
     return draft;
   }
 
-  #madeBefore(canonicalJson: string, { record }: LoadedRoom): MadeEvent {
-    const pdu = trustedPdu(JSON.parse(canonicalJson) as JsonObject, record.version);
+  #madeBefore(canonicalJson: string, { version }: RoomRecord): MadeEvent {
+    const pdu = trustedPdu(JSON.parse(canonicalJson) as JsonObject, version);
     return { pdu, canonicalJson, receivedTs: this.#parts.platform.clock.nowMs() };
   }
 
