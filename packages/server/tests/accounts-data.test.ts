@@ -1,7 +1,9 @@
+import { parseUserId } from '@limpet/protocol/identifiers';
 import type { JsonObject } from '@limpet/protocol/json';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeAccountData } from '../src/services/accounts/account-data.ts';
 import type { PublishedChange } from '../src/storage/change.ts';
+import { selectAccountData } from '../src/storage/queries/account-data.ts';
 import { selectFilterByJson } from '../src/storage/queries/filters.ts';
 import { holdAnswer } from './support/hold-answer.ts';
 import { createTestServer, type TestServer } from './support/test-server.ts';
@@ -35,6 +37,21 @@ describe('account data', () => {
       { kind: 'account-data', userId: '@alice:localhost', roomId: undefined, type: 'org.example' },
       { kind: 'account-data', userId: '@alice:localhost', roomId: '!room:localhost', type: 'org.example' },
     ]);
+  });
+
+  test('that is set while the server changes it is not lost', async () => {
+    const { accountData } = server.server.services.accounts;
+    const address = { userId: parseUserId('@alice:localhost'), roomId: undefined, type: 'm.direct' };
+    await accountData.set(address, { '@bob:localhost': ['!old:localhost'] });
+    const held = holdAnswer(server.storage, selectAccountData);
+    const changing = accountData.change(address, (before) => ({ ...before, changed: true }));
+    await held.reached;
+    const setting = put(`${USER}/account_data/m.direct`, { '@carol:localhost': ['!new:localhost'] });
+    // It has had the time to be set.
+    for (const type of ['a', 'b', 'c']) await put(`${USER}/account_data/${type}`, {});
+    held.release();
+    await Promise.all([changing, setting]);
+    expect(await accountData.get(address)).toEqual({ '@carol:localhost': ['!new:localhost'] });
   });
 
   test('what a reader gets between two positions is what changed last there', async () => {

@@ -17,6 +17,7 @@ import { hasSeen, type StreamRange, type StreamVector } from '../../storage/stre
 import type { AccountDataItem, AccountDataReader } from './account-data-reader.ts';
 import { IGNORED_USERS_TYPE, NOBODY_IGNORED, readIgnoredUsers } from './ignored-users.ts';
 import { INVITE_PERMISSION_TYPES, isBlockingInvites } from './invite-permission.ts';
+import { Turns } from './turns.ts';
 
 /** Users whose ignore list is kept in memory. */
 const MAX_CACHED_IGNORE_LISTS = 10_000;
@@ -39,6 +40,8 @@ export interface AccountDataAddress {
 export class AccountData implements AccountDataReader {
   readonly #storage: Storage;
   readonly #ignored = createCache<string, ReadonlySet<string>>(MAX_CACHED_IGNORE_LISTS);
+  /** Of one piece: what a client sets does not come in between what the server reads and writes. */
+  readonly #turns = new Turns();
   /** Counts the changed ignore lists: what was read before a change is not kept. */
   #ignoreChanges = 0;
 
@@ -66,6 +69,21 @@ export class AccountData implements AccountDataReader {
 
   /** As a client sets it. Throws M_BAD_JSON (405) for types of the server, M_INVALID_PARAM and M_TOO_LARGE. */
   async set(address: AccountDataAddress, content: JsonObject): Promise<void> {
+    await this.#replace(address, () => content);
+  }
+
+  /** Sets what comes of the content that is there; `undefined` where nothing is to change. Throws as `set`. */
+  async change(
+    address: AccountDataAddress,
+    change: (content: JsonObject | undefined) => JsonObject | undefined,
+  ): Promise<void> {
+    await this.#replace(address, (json) => change(json === undefined ? undefined : JSON.parse(json)));
+  }
+
+  async #replace(
+    address: AccountDataAddress,
+    contentAfter: (json: string | undefined) => JsonObject | undefined,
+  ): Promise<void> {
     if (SERVER_CONTROLLED_TYPES.has(address.type)) {
       const text = `"${address.type}" is kept by the server. It has an endpoint of its own.`;
       throw new MatrixError('M_BAD_JSON', text, { status: 405 });
@@ -73,12 +91,18 @@ export class AccountData implements AccountDataReader {
     if (isLongerThan(address.type, MAX_IDENTIFIER_BYTES)) {
       throw new MatrixError('M_INVALID_PARAM', `The type may have ${MAX_IDENTIFIER_BYTES} bytes at most.`);
     }
-    const contentJson = JSON.stringify(content);
-    if (contentJson.length > MAX_CONTENT_LENGTH) {
-      throw new MatrixError('M_TOO_LARGE', `Account data may have ${MAX_CONTENT_LENGTH} characters of JSON at most.`);
-    }
-    if ((await this.json(address)) === undefined) await this.#checkCount(address.userId);
-    await this.#storage.write((transaction) => writeAccountData(transaction, address, contentJson));
+    const { userId, roomId = '', type } = address;
+    await this.#turns.run(JSON.stringify([userId, roomId, type]), async () => {
+      const before = await this.json(address);
+      const content = contentAfter(before);
+      if (content === undefined) return;
+      const contentJson = JSON.stringify(content);
+      if (contentJson.length > MAX_CONTENT_LENGTH) {
+        throw new MatrixError('M_TOO_LARGE', `Account data may have ${MAX_CONTENT_LENGTH} characters of JSON at most.`);
+      }
+      if (before === undefined) await this.#checkCount(userId);
+      await this.#storage.write((transaction) => writeAccountData(transaction, address, contentJson));
+    });
   }
 
   async #checkCount(userId: UserId): Promise<void> {

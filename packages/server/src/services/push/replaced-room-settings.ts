@@ -111,15 +111,14 @@ export class ReplacedRoomSettings {
   }
 
   async #copyDirect(userId: UserId, from: RoomId, to: RoomId): Promise<void> {
-    const { accountData } = this.#parts;
     const address = { userId, roomId: undefined, type: 'm.direct' };
-    const before = (await accountData.get(address)) ?? {};
-    const after = Object.entries(before).map(([other, rooms]) => {
-      const isOurs = Array.isArray(rooms) && rooms.includes(from) && !rooms.includes(to);
-      return [other, isOurs ? [...rooms, to] : rooms] as const;
+    await this.#parts.accountData.change(address, (before = {}) => {
+      const after = Object.entries(before).map(([other, rooms]) => {
+        const isOurs = Array.isArray(rooms) && rooms.includes(from) && !rooms.includes(to);
+        return [other, isOurs ? [...rooms, to] : rooms] as const;
+      });
+      return after.every(([other, rooms]) => rooms === before[other]) ? undefined : Object.fromEntries(after);
     });
-    if (after.every(([other, rooms]) => rooms === before[other])) return;
-    await accountData.set(address, Object.fromEntries(after));
   }
 
   /** Rules that are called like the room: clients make such a one to mute it, or to hear more of it. */
