@@ -60,11 +60,14 @@ function isStatementWord(word: string): word is StatementWord {
 /**
  * `nid` an integer that is a primary key of its own, `bigint` 64 bits, `text` compared by code point, `bytes`;
  * `end` comes after the closing parenthesis of a table, `clustered` in its place where the rows are small and are best
- * kept in the order of a primary key of several columns; `beginningsIndex` the table `search_texts` of full-text
- * search: the number of an event (see `searchKey`) and its `words`, separated by spaces; `searchIndex` what it was at
- * first.
+ * kept in the order of a primary key of several columns; `searchIndex` the table `search_texts` of full-text search as
+ * it was at first: the number of an event (see `searchKey`) and its `words`, separated by spaces. `retireSearchIndex`
+ * and `renewSearchIndex` are the statements that make of it the one of today, in place or empty.
  */
-const SCHEMA_WORDS = ['nid', 'bigint', 'text', 'bytes', 'end', 'clustered', 'searchIndex', 'beginningsIndex'] as const;
+const SCHEMA_WORDS = [
+  ...(['nid', 'bigint', 'text', 'bytes', 'end', 'clustered'] as const),
+  ...(['searchIndex', 'retireSearchIndex', 'renewSearchIndex'] as const),
+] as const;
 
 export type SchemaWord = (typeof SCHEMA_WORDS)[number];
 

@@ -1,9 +1,11 @@
+import { DatabaseSync } from 'node:sqlite';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog } from '../../../tests/support/silent-log.ts';
 import { createPostgresDatabase } from '../../../tests/support/test-postgres.ts';
 import { migrate } from '../migrate.ts';
 import { postgresAdapter } from '../postgres/postgres-adapter.ts';
+import { sqliteAdapter } from '../sqlite/sqlite-adapter.ts';
 import { translateSchema } from '../storage-adapter.ts';
 import { lookups } from './0020-lookups.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -56,4 +58,32 @@ test('members are told apart in a large database without going through all of th
     { type: 'm.room.alias', is_member: 0, count: MEMBERS / 100 },
     { type: 'm.room.member', is_member: 1, count: (MEMBERS * 99) / 100 },
   ]);
+});
+
+const WALKED = "update event_walks set event_nid = 500 where name = 'search'";
+const WALK = "select event_nid from event_walks where name = 'search'";
+
+test('what could be searched on PostgreSQL still can, and the walk goes on where it was', async () => {
+  await migrateTo(19);
+  await client.query(`insert into search_texts (event_nid, words) values (7, 'limpet zqroom1'); ${WALKED}`);
+  await migrateTo(20);
+  expect(await rowsOf("select event_nid::int from search_texts where words @@ 'limpet'")).toEqual([{ event_nid: 7 }]);
+  expect(await rowsOf(WALK)).toEqual([{ event_nid: '500' }]);
+  const options = "select reloptions from pg_class where relname = 'search_texts_by_word'";
+  expect(await rowsOf(options)).toEqual([{ reloptions: ['fastupdate=off'] }]);
+});
+
+test('on SQLite the walk fills a new index', async () => {
+  const database = new DatabaseSync(':memory:');
+  const execute = async (sql: string, parameters: readonly (string | number)[] = []) =>
+    database.prepare(sql).all(...parameters);
+  const connection = { adapter: sqliteAdapter, execute, begin: async () => database.exec('begin') };
+  const before = MIGRATIONS.filter(({ number }) => number <= 19);
+  await migrate(connection, before, silentLog);
+  database.exec(`insert into search_texts (rowid, words) values (7, 'limpet zqroom1'); ${WALKED}`);
+  await migrate(connection, MIGRATIONS, silentLog);
+  expect(database.prepare('select rowid from search_texts').all()).toEqual([]);
+  expect(database.prepare(WALK).all()).toEqual([{ event_nid: 0 }]);
+  expect(database.prepare("select sql from sqlite_master where name = 'search_texts'").get()?.sql).toContain('prefix');
+  database.close();
 });

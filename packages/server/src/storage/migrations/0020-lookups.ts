@@ -25,9 +25,10 @@ export const lookups: Migration = {
     'create table directory_queue (user_id {text} primary key, number {bigint} not null){end}',
     'insert into directory_queue (user_id, number) select user_id, 0 from users',
 
-    // The index of words is made anew, by the walk that made it first: as one that finds beginnings of words at once.
-    'drop table search_texts',
-    'create {beginningsIndex}',
-    "update event_walks set event_nid = 0 where name = 'search'",
+    // The index of words is to find beginnings of words at once. Where that takes another index, the walk that filled
+    // it first does so again; where what is indexed can be kept, no search goes without it.
+    '{retireSearchIndex}',
+    '{renewSearchIndex}',
+    "update event_walks set event_nid = 0 where name = 'search' and not exists (select 1 from search_texts)",
   ],
 };

@@ -14,9 +14,8 @@ export const postgresAdapter: StorageAdapter = {
       'table search_texts (event_nid bigint primary key, words tsvector not null); ' +
       'create index search_texts_by_word on search_texts using gin (words)',
     // What is put off until the next vacuum would be gone through by every search, or make it do without the index.
-    beginningsIndex:
-      'table search_texts (event_nid bigint primary key, words tsvector not null); ' +
-      'create index search_texts_by_word on search_texts using gin (words) with (fastupdate = off)',
+    retireSearchIndex: 'alter index search_texts_by_word set (fastupdate = off)',
+    renewSearchIndex: "select gin_clean_pending_list('search_texts_by_word')",
   },
   placeholder: (index) => `$${index}`,
   listCondition: (placeholder, isNegated) => (isNegated ? `<> all(${placeholder})` : `= any(${placeholder})`),

@@ -16,8 +16,9 @@ export const sqliteAdapter: StorageAdapter = {
     // The words are in the event itself; what is kept is the index alone.
     searchIndex: "virtual table search_texts using fts5(words, content = '', contentless_delete = 1)",
     // Without indexes of their first letters, all words that begin with three would be read one after the other.
-    beginningsIndex:
-      "virtual table search_texts using fts5(words, content = '', contentless_delete = 1, prefix = '3 4')",
+    retireSearchIndex: 'drop table search_texts',
+    renewSearchIndex:
+      "create virtual table search_texts using fts5(words, content = '', contentless_delete = 1, prefix = '3 4')",
   },
   placeholder: (index) => `?${index}`,
   listCondition: (placeholder, isNegated) =>
