@@ -5,6 +5,8 @@ const CHAPTERS = [
   ...['accounts', 'delayed', 'directory', 'encryption', 'ephemeral', 'federation', 'guests', 'media', 'presence'],
   ...['push', 'relations', 'rooms', 'rtc', 'search', 'sliding', 'spaces', 'sync'],
 ];
+/** Clients that others wrote, which go on for a while after they were stopped: each file has a process of its own. */
+const OTHERS_CLIENTS = 'packages/server/tests/{real-client,browser}/**/*.test.ts';
 const STORIES = `packages/server/tests/{${CHAPTERS}}-*.test.ts`;
 
 /**
@@ -28,8 +30,10 @@ export default defineConfig({
         test: {
           name: 'all',
           include: ['packages/*/src/**/*.test.ts', 'packages/*/tests/**/*.test.ts', 'tests/**/*.test.ts'],
+          exclude: [OTHERS_CLIENTS, '**/node_modules/**'],
         },
       },
+      { extends: true, test: { name: 'clients', include: [OTHERS_CLIENTS], isolate: true } },
       {
         extends: true,
         test: { name: 'postgres', include: [STORIES], env: { LIMPET_TEST_DATABASE: 'postgres' } },
