@@ -65,15 +65,19 @@ export class EventMaker {
   /** Throws M_FORBIDDEN where the rules refuse the event, M_BAD_JSON or M_TOO_LARGE where it cannot be one. */
   make(event: NewEvent, context: EventContext): MadeEvent {
     const { pdu, signedText, complete, receivedTs } = this.#makeUnsigned(event, context);
-    return { pdu, canonicalJson: complete(signText(signedText, this.#signer.key)), receivedTs };
+    // Of a restricted join the rules look at who signed it.
+    const canonicalJson = complete(signText(signedText, this.#signer.key));
+    authorize(pdu, context);
+    return { pdu, canonicalJson, receivedTs };
   }
 
   /**
-   * Like `make`, for what nobody looks at as a whole before it is on disk: the signature is made meanwhile, elsewhere,
-   * and is in `pdu.json` and in the text once that is there.
+   * Like `make`, for what is no state, and so nobody looks at as a whole before it is on disk: the signature is made
+   * meanwhile, elsewhere, and is in `pdu.json` and in the text once that is there.
    */
   begin(event: NewEvent, context: EventContext): BegunEvent {
     const { pdu, signedText, complete, receivedTs } = this.#makeUnsigned(event, context);
+    authorize(pdu, context);
     return { pdu, canonicalJson: this.#platform.signing.sign(signedText, this.#signer.key).then(complete), receivedTs };
   }
 
@@ -96,10 +100,7 @@ export class EventMaker {
       ...(context.roomId === undefined ? {} : { roomId: context.roomId }),
       ...(version.eventIdIsHash ? {} : this.#chosenId([...previous, ...authEvents], version)),
     };
-    const unsigned = buildUnsignedEvent(draft, version, this.#signer);
-    const verdict = authorizeEvent(unsigned.pdu, state, version);
-    if (!verdict.allowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
-    return { ...unsigned, receivedTs: nowMs };
+    return { ...buildUnsignedEvent(draft, version, this.#signer), receivedTs: nowMs };
   }
 
   /**
@@ -120,4 +121,9 @@ export class EventMaker {
       referenceHashes: new Map(named.map((pdu) => [pdu.eventId, referenceHash(pdu.json, version)])),
     };
   }
+}
+
+function authorize(pdu: Pdu, { state, version }: EventContext): void {
+  const verdict = authorizeEvent(pdu, state, version);
+  if (!verdict.allowed) throw new MatrixError('M_FORBIDDEN', verdict.reason);
 }
