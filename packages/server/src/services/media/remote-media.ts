@@ -68,13 +68,11 @@ export class RemoteMedia {
   copyOf(address: Address, { timeoutMs, beforeFetch }: CopyOptions): Promise<StoredMedia> {
     beforeFetch();
     const key = `${address.serverName}/${address.mediaId}`;
-    return this.#flights.run(key, () =>
-      this.#limited(address.serverName, async () => {
-        // It may have come while this one waited for its turn.
-        const kept = await this.#kept(address);
-        return kept ?? this.#keep(address, await this.#get(address, timeoutMs));
-      }),
-    );
+    return this.#flights.run(key, {
+      find: () => this.#kept(address),
+      make: () =>
+        this.#limited(address.serverName, async () => this.#keep(address, await this.#get(address, timeoutMs))),
+    });
   }
 
   async #limited<T>(serverName: string, work: () => Promise<T>): Promise<T> {

@@ -61,10 +61,10 @@ export class Thumbnails {
     if (kept !== undefined) return kept;
     const refusal = this.#refused.get(media.blob);
     if (refusal !== undefined) throw refusal;
-    return this.#making.run(Object.values(key).join(' '), () =>
-      // It may have been made since this one looked.
-      this.#limit.run(async () => (await this.#kept(media, key)) ?? this.#make(media, key), tooMany),
-    );
+    return this.#making.run(Object.values(key).join(' '), {
+      find: () => this.#kept(media, key),
+      make: () => this.#limit.run(() => this.#make(media, key), tooMany),
+    });
   }
 
   async #kept(media: StoredMedia, key: ThumbnailKey): Promise<Thumbnail | undefined> {

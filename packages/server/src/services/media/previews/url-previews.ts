@@ -34,6 +34,11 @@ export interface UrlPreviewsParts extends PreviewPictureParts {
   readonly isEnabled: boolean;
 }
 
+interface KeptPreview {
+  /** Null where the page could not be had. */
+  readonly json: string | null;
+}
+
 /**
  * Previews of pages that users link to. Pages are strangers' and so are those who name them: requests reach public
  * addresses alone, wherever redirects lead and whatever a name resolves to; bytes, time, depth and number are bounded.
@@ -41,7 +46,7 @@ export interface UrlPreviewsParts extends PreviewPictureParts {
  */
 export class UrlPreviews {
   readonly #parts: UrlPreviewsParts;
-  readonly #flights = new SingleFlight<string | null>();
+  readonly #flights = new SingleFlight<KeptPreview>();
   readonly #limit = new WorkLimit(MAX_AT_ONCE, MAX_WAITING);
   readonly #sweeper: RowSweeper;
 
@@ -74,30 +79,27 @@ export class UrlPreviews {
     const kept = await this.#kept(url);
     if (kept !== undefined) return foundIn(kept.json);
     beforeFetch();
-    const json = await this.#flights.run(url, () =>
-      this.#limit.run(async () => {
-        // It may have been made since this one looked.
-        const made = await this.#kept(url);
-        return made === undefined ? this.#make(url) : made.json;
-      }, tooMany),
-    );
+    const { json } = await this.#flights.run(url, {
+      find: () => this.#kept(url),
+      make: () => this.#limit.run(() => this.#make(url), tooMany),
+    });
     return foundIn(json);
   }
 
-  async #kept(url: string): Promise<{ readonly json: string | null } | undefined> {
+  async #kept(url: string): Promise<KeptPreview | undefined> {
     const { storage, platform } = this.#parts;
     const [row] = await storage.read(selectUrlPreview, { urlHash: urlHash(url), nowMs: platform.clock.nowMs() });
     return row;
   }
 
-  async #make(url: string): Promise<string | null> {
+  async #make(url: string): Promise<KeptPreview> {
     const { storage, platform } = this.#parts;
     const json = await this.#tryToMake(url);
     const fetchedTs = platform.clock.nowMs();
     const expiresTs = fetchedTs + (json === null ? FAILURE_LIFETIME_MS : LIFETIME_MS);
     const row = { urlHash: urlHash(url), json, fetchedTs, expiresTs };
     await storage.write((transaction) => transaction.run(upsertUrlPreview, row));
-    return json;
+    return row;
   }
 
   /** Null where the page could not be had: it is not asked again for a while. */
