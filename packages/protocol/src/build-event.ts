@@ -2,8 +2,8 @@ import { encodeCanonicalJson } from './canonical-json.ts';
 import { checkCanonicalJson } from './check-canonical-json.ts';
 import { hashOfText } from './content-hash.ts';
 import { eventIdOfSignedText } from './event-id.ts';
-import { checkFieldSizes, checkTotalSize, MAX_EVENT_BYTES } from './event-size.ts';
-import { asEventId, isLongerThan, serverNameOf, utf8Length } from './identifiers.ts';
+import { checkFieldSizes, checkTotalSize } from './event-size.ts';
+import { asEventId, serverNameOf, utf8Length } from './identifiers.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { type Errcode, MatrixError } from './matrix-error.ts';
 import { MAX_AUTH_EVENTS, MAX_PREV_EVENTS, trustedPdu } from './parse-pdu.ts';
@@ -11,7 +11,7 @@ import type { Pdu } from './pdu.ts';
 import { redactContent, topLevelKeys } from './redaction.ts';
 import type { RoomVersion } from './room-version.ts';
 import { type SigningKey, signText } from './signing.ts';
-import { ALLOWED, type Verdict } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What an event is to be; the room version decides how that is written down. */
 export interface EventDraft {
@@ -90,8 +90,8 @@ export function buildUnsignedEvent(draft: EventDraft, version: RoomVersion, sign
   const eventId = version.eventIdIsHash ? eventIdOfSignedText(signedText, version) : draft.eventId;
   const pdu = trustedPdu(json, version, eventId);
   // All signatures are equally long, so the size is known before there is one.
-  const text = textWith(signaturesOf(signer, SIGNATURE_PLACEHOLDER));
-  refuseUnless(isLongerThan(text, MAX_EVENT_BYTES) ? checkTotalSize(utf8Length(text)) : ALLOWED, 'M_TOO_LARGE');
+  const sizeBytes = utf8Length(textWith(signaturesOf(signer, SIGNATURE_PLACEHOLDER)));
+  refuseUnless(checkTotalSize(sizeBytes), 'M_TOO_LARGE');
   return { pdu, signedText, complete };
 }
 
